@@ -1,0 +1,47 @@
+"""The beat scheduler: django-celery-beat's DatabaseScheduler, whose linked rows fire from the ledger's point of view.
+
+Use: `celery -A scheduler_project beat`. Mirrored rows are never loaded as entries: what is due is read from the jobs, in
+batches, by the database's clock. Other PeriodicTasks are treated as the stock scheduler does.
+"""
+
+import logging
+from typing import Any
+
+from django.db import Error, connection
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from executions import turn
+from jobs import periodic
+from jobs.models import ScheduledJob
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_SLEEP_SECONDS = 0.01
+
+
+class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
+    """Beat neither dies nor fires twice: while the database or the broker is away it says so and tries again."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """One turn; returns the seconds until the next, which are fewer when a due time comes sooner."""
+        try:
+            turn.take()
+            others = super().tick(*args, **kwargs)
+            return min(others, self._seconds_to_next())
+        except Error as fault:
+            logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
+            connection.close()
+        except turn.BROKER_ERRORS as fault:
+            logger.warning("The broker is away; beat tries again in %s s: %s", self.max_interval, fault)
+        return float(self.max_interval)
+
+    def enabled_models_qs(self) -> Any:
+        # Without the stock filter on hours, which hides a crontab row for most of the day and shows it with a stale
+        # last run: it then fires two hours early (django-celery-beat 2.9).
+        return self.Model.objects.enabled().exclude(task=periodic.BELL_TASK)
+
+    def _seconds_to_next(self) -> float:
+        seconds = ScheduledJob.seconds_to_next()
+        if seconds is None:
+            return float(self.max_interval)
+        return min(float(self.max_interval), max(SHORTEST_SLEEP_SECONDS, seconds))

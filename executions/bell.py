@@ -1,0 +1,115 @@
+"""The messages. PostgreSQL is the truth and the broker only the bell: a message lost or doubled does no harm.
+
+A Queued row is rung when it becomes free to start. It is rung again only when its last ring is old and the broker holds
+fewer messages than there are rung rows: a queue that is merely long is left alone (SPEC §5.1).
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from celery import current_app
+from django.db.models import Count, F, Q
+from django.db.models.functions import Now
+from kombu.exceptions import ChannelError, OperationalError
+
+
+from executions.models import JobExecution
+from jobs import registry
+from jobs.models import ScheduledJob
+
+logger = logging.getLogger(__name__)
+
+BROKER_ERRORS = (OperationalError, OSError)
+HARD_KILL_GRACE_SECONDS = 30
+HIGHEST_PRIORITY = 9
+# Whoever makes a row publishes it himself, at once; after this time he must have died in between.
+UNRUNG_AFTER = timedelta(seconds=5)
+LOST_AFTER = timedelta(seconds=30)
+LOST_AFTER_AT_MOST = timedelta(hours=1)
+MOST_RINGS_PER_TURN = 1_000
+
+
+def ring(executions: Sequence[JobExecution]) -> int:
+    """Publish these Queued rows' messages and note it; return how many. Never raises for the broker's sake.
+
+    What could not be published stays unrung and is found by `relay`.
+    """
+    rung = []
+    try:
+        timeouts = _timeouts(executions)
+        with current_app.producer_or_acquire() as producer:
+            for execution in executions:
+                _publish(execution, timeouts.get(execution.job_id), producer)
+                rung.append(execution.id)
+    except BROKER_ERRORS as fault:
+        logger.warning("The broker took %d of %d messages: %s", len(rung), len(executions), fault)
+    finally:
+        if rung:
+            JobExecution.objects.filter(id__in=rung).update(rung_at=Now(), rings=F("rings") + 1)
+    return len(rung)
+
+
+def relay() -> int:
+    """Publish what was never published, or was and got lost; return how many."""
+    waiting = JobExecution.objects.waiting()
+    unrung = waiting.filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER).order_by("available_at", "id")
+    found = list(unrung[:MOST_RINGS_PER_TURN])
+    return ring(found) if found else 0
+
+
+def relay_lost() -> int:
+    """Publish again what the broker lost, queue by queue; return how many."""
+    rung = JobExecution.objects.waiting().filter(rung_at__isnull=False)
+    count = 0
+    for queue, total, old in list(
+        rung.values_list("queue").annotate(total=Count("id"), old=Count("id", filter=_is_overdue())).order_by("queue")
+    ):
+        if not old:
+            continue
+        missing = total - held_by_broker(queue)
+        if missing > 0:
+            lost = rung.filter(_is_overdue(), queue=queue).order_by("rung_at", "id")
+            count += ring(list(lost[: min(missing, MOST_RINGS_PER_TURN - count)]))
+    return count
+
+
+def held_by_broker(queue: str) -> int:
+    """How many messages wait in this queue of the broker. Raises OperationalError when it cannot be asked."""
+    with current_app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1)
+        try:
+            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
+            return 0  # an empty queue does not exist for this transport
+
+
+def _is_overdue() -> Q:
+    """Rung so long ago that the message may be lost; the wait doubles with each ring."""
+    steps = range(1, (LOST_AFTER_AT_MOST // LOST_AFTER).bit_length() + 1)
+    overdue = Q(rings__gte=len(steps), rung_at__lt=Now() - LOST_AFTER_AT_MOST)
+    for rings in steps:
+        overdue |= Q(rings=rings, rung_at__lt=Now() - min(LOST_AFTER * 2 ** (rings - 1), LOST_AFTER_AT_MOST))
+    return overdue
+
+
+def _timeouts(executions: Iterable[JobExecution]) -> dict[object, int]:
+    jobs = {execution.job_id for execution in executions}
+    return dict(ScheduledJob.objects.filter(id__in=jobs).values_list("id", "timeout_seconds"))
+
+
+def _publish(execution: JobExecution, timeout_seconds: int | None, producer: object) -> None:
+    shown = {"job": execution.job_name, "scheduledFor": execution.scheduled_for and f"{execution.scheduled_for:%FT%TZ}"}
+    current_app.send_task(
+        registry.get(execution.job_type).name,
+        task_id=str(execution.id),
+        queue=execution.queue,
+        # The Redis transport serves priority 0 first, SPEC's 9 is first.
+        priority=HIGHEST_PRIORITY - execution.priority,
+        soft_time_limit=timeout_seconds,
+        time_limit=timeout_seconds and timeout_seconds + HARD_KILL_GRACE_SECONDS,
+        kwargsrepr=repr(shown),  # for Flower's eyes: the run itself reads the ledger
+        ignore_result=True,
+        producer=producer,
+        retry=False,
+    )

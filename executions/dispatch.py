@@ -1,0 +1,253 @@
+"""From due time to message: a due job becomes ledger rows in one transaction, and after its commit the bell rings."""
+
+import json
+import hashlib
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
+
+from executions import bell, ids, partitions
+from executions.failpoints import failpoint
+from executions.models import IdempotencyKey, JobExecution
+from executions.planning import Activity, Planned, admit, plan
+from jobs.clock import database_now
+from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, Trigger
+from jobs.models import ScheduledJob
+from jobs.signals import job_changed, job_changing
+
+logger = logging.getLogger(__name__)
+
+JOBS_PER_BATCH = 500
+DUE_TIMES_PER_BATCH = 5_000  # of one job; the rest comes with the next batch
+IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
+_TICK = timedelta(microseconds=1)
+
+
+class JobNotEnabled(Exception):
+    """A Disabled job cannot be run."""
+
+
+class AlreadyRunning(Exception):
+    """The job's overlap policy forbids a second run beside the active one."""
+
+
+class KeyReused(Exception):
+    """The same Idempotency-Key came with another body."""
+
+
+class NotADueTime(ValueError):
+    """`scheduledFor` of a run-now must be a past due time of the job."""
+
+
+# --- The schedule fires ------------------------------------------------------------------------------------------------
+def fire_due() -> int:
+    """Settle every due time that has come, batch by batch; return how many rows were written."""
+    written = 0
+    while batch := _fire_batch():
+        written += batch
+    return written
+
+
+def _fire_batch() -> int:
+    with transaction.atomic():
+        jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH)
+        rows = settle(jobs, database_now()) if jobs else []
+        failpoint("fire.before_commit")
+    failpoint("fire.after_commit")
+    bell.ring([row for row in rows if _is_free_to_start(row)])
+    return len(rows)
+
+
+def settle(jobs: Sequence[ScheduledJob], now: datetime) -> list[JobExecution]:
+    """Write the rows of all due times up to `now` of these locked jobs, and move their next due time past it."""
+    activities = _activities(jobs)
+    rows, next_times = [], []
+    for job in jobs:
+        if job.next_execution_at is None or job.next_execution_at > now:
+            continue
+        due_times = list(islice(job.schedule.between(job.next_execution_at - _TICK, now), DUE_TIMES_PER_BATCH))
+        planned = plan(job, due_times, now=now, activity=activities[job.id])
+        rows += [_row(job, each, now) for each in planned]
+        job.next_execution_at = job.schedule.next_after(due_times[-1] if due_times else now)
+        next_times.append((job.id, job.next_execution_at))
+    insert(rows)
+    if next_times:
+        ScheduledJob.advance(next_times)
+    return rows
+
+
+def insert(rows: Sequence[JobExecution]) -> None:
+    """Write rows whose due time is not in the ledger yet; the primary key leaves the others as they are."""
+    partitions.ensure({partitions.month_of_id(row.id) for row in rows})
+    JobExecution.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
+
+
+def release_held() -> int:
+    """Free the oldest held run of each job that has no active one, under the job's lock; return how many."""
+    held = JobExecution.objects.filter(status=ExecutionStatus.QUEUED, available_at=None)
+    freed: list[JobExecution] = []
+    job_ids = list(held.values_list("job_id", flat=True).distinct())
+    if not job_ids:
+        return 0
+    with transaction.atomic():
+        locked = ScheduledJob.objects.filter(id__in=job_ids).select_for_update(no_key=True, skip_locked=True)
+        idle = {job.id for job in locked} - set(
+            JobExecution.objects.active().filter(job_id__in=job_ids).values_list("job_id", flat=True)
+        )
+        freed = list(held.filter(job_id__in=idle).order_by("job_id", "id").distinct("job_id"))
+        JobExecution.objects.filter(id__in=[row.id for row in freed]).update(available_at=Now())
+    bell.ring(freed)
+    return len(freed)
+
+
+# --- Somebody asks -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class RunRequest:
+    """A run-now as the caller put it. `parameters` None: the stored ones; `scheduled_for`: a past due time again."""
+
+    by: uuid.UUID
+    parameters: dict[str, Any] | None = None
+    scheduled_for: datetime | None = None
+    idempotency_key: str = ""
+
+    @property
+    def body_hash(self) -> str:
+        body = json.dumps([self.parameters, self.scheduled_for and self.scheduled_for.isoformat()], sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
+    """Queue a run beside the schedule, ring for it, and return its row; the same idempotency key gives the same row.
+
+    Raises JobNotEnabled, AlreadyRunning, KeyReused, NotADueTime, ScheduledJob.DoesNotExist (deleted meanwhile).
+    """
+    with transaction.atomic():
+        job = ScheduledJob.objects.live().select_for_update(no_key=True).get(pk=job.pk)
+        now = database_now()
+        if request.idempotency_key and (known := _known_request(job, request, now)):
+            return known
+        if job.status == JobStatus.DISABLED:
+            raise JobNotEnabled(_("The job is disabled. Enable it, then run it."))
+        if request.scheduled_for and (request.scheduled_for > now or not job.schedule.matches(request.scheduled_for)):
+            raise NotADueTime(_("This is not a past due time of the job."))
+        admitted = admit(job.overlap_policy, _activities([job])[job.id])
+        if admitted is None:
+            raise AlreadyRunning(_("A run of this job is active, and its overlap policy allows no second one."))
+        row = _new_row(
+            job, ids.of_request(now), now=now, trigger=Trigger.MANUAL, status=ExecutionStatus.QUEUED,
+            scheduled_for=request.scheduled_for, available_at=None if admitted.is_held else now,
+        )  # fmt: skip
+        row.triggered_by = request.by
+        row.parameters = job.parameters if request.parameters is None else request.parameters
+        insert([row])
+        if request.idempotency_key:
+            IdempotencyKey.objects.create(
+                caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
+                execution_id=row.id, created_at=now,
+            )  # fmt: skip
+    if _is_free_to_start(row):
+        bell.ring([row])
+    return row
+
+
+def make_retry(failed: JobExecution, *, available_at: datetime, now: datetime) -> JobExecution:
+    """Write the row of the next attempt. Its delay is `available_at`: nothing waits in the broker."""
+    row = JobExecution(
+        id=ids.of_retry(failed.first_attempt, failed.retry_attempt + 1),
+        retry_of=failed.first_attempt,
+        retry_attempt=failed.retry_attempt + 1,
+        trigger=Trigger.RETRY,
+        status=ExecutionStatus.QUEUED,
+        queued_at=now,
+        available_at=available_at,
+        **{name: getattr(failed, name) for name in _CARRIED_TO_RETRY},
+    )
+    insert([row])
+    return row
+
+
+_CARRIED_TO_RETRY = (
+    "job_id", "job_name", "job_type", "parameters", "queue", "priority", "scheduled_for", "triggered_by",
+)  # fmt: skip
+
+
+# --- The job changes ---------------------------------------------------------------------------------------------------
+@receiver(job_changing)
+def _settle_before_change(job: ScheduledJob, now: datetime, **_kwargs: Any) -> None:
+    """A change first settles, in its own transaction, what was due under the old definition (SPEC §2)."""
+    while job.next_execution_at and job.next_execution_at <= now:
+        rows = settle([job], now)
+        free = [row for row in rows if _is_free_to_start(row)]
+        transaction.on_commit(lambda rows=free: bell.ring(rows))
+
+
+@receiver(job_changed)
+def _cancel_what_waits(job: ScheduledJob, changed: frozenset[str], now: datetime, **_kwargs: Any) -> None:
+    """Disable and delete cancel queued, held and waiting runs; a running one goes on."""
+    if job.is_on_schedule or not changed & {"status", "deleted_at"}:
+        return
+    JobExecution.objects.filter(job=job, status=ExecutionStatus.QUEUED).update(
+        status=ExecutionStatus.CANCELLED,
+        reason=Reason.DELETED if job.deleted_at else Reason.DISABLED,
+        completed_at=now,
+    )
+
+
+# --- Rows --------------------------------------------------------------------------------------------------------------
+def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
+    """What is under way for each of these jobs, from one query."""
+    found = {job.id: Activity() for job in jobs}
+    watched = [job.id for job in jobs if job.overlap_policy != OverlapPolicy.ALLOW]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT job_id,"
+            " bool_or(status = 'Running' OR available_at <= clock_timestamp()),"
+            " bool_or(status = 'Queued' AND available_at IS NULL AND trigger <> 'CatchUp')"
+            " FROM executions_jobexecution WHERE status IN ('Queued', 'Running') AND job_id = ANY(%s) GROUP BY job_id",
+            [watched],
+        )
+        for job_id, is_active, has_held in cursor.fetchall():
+            found[job_id] = Activity(bool(is_active), bool(has_held))
+    return found
+
+
+def _row(job: ScheduledJob, planned: Planned, now: datetime) -> JobExecution:
+    is_queued = planned.status == ExecutionStatus.QUEUED
+    row = _new_row(
+        job, ids.of_due_time(job.id, planned.due), now=now, trigger=planned.trigger, status=planned.status,
+        scheduled_for=planned.due, available_at=now if is_queued and not planned.is_held else None,
+    )  # fmt: skip
+    row.reason = planned.reason
+    row.completed_at = None if is_queued else now
+    return row
+
+
+def _new_row(job: ScheduledJob, key: uuid.UUID, *, now: datetime, **fields: Any) -> JobExecution:
+    return JobExecution(
+        id=key, job_id=job.id, job_name=job.name, job_type=job.job_type, parameters=job.parameters,
+        queue=job.queue, priority=job.priority, queued_at=now, **fields,
+    )  # fmt: skip
+
+
+def _is_free_to_start(row: JobExecution) -> bool:
+    return row.status == ExecutionStatus.QUEUED and row.available_at is not None
+
+
+def _known_request(job: ScheduledJob, request: RunRequest, now: datetime) -> JobExecution | None:
+    keys = IdempotencyKey.objects.filter(caller=request.by, job=job, key=request.idempotency_key)
+    keys.filter(created_at__lte=now - IDEMPOTENCY_KEYS_KEPT).delete()
+    known = keys.first()
+    if known is None:
+        return None
+    if known.body_hash != request.body_hash:
+        raise KeyReused(_("This Idempotency-Key was used with another body."))
+    return JobExecution.objects.get(id=known.execution_id)

@@ -1,0 +1,22 @@
+"""Named places at which a process can be made to kill itself, so that crash tests are exact.
+
+SCHEDULER_FAILPOINT=name[:n] makes the n-th passing of `name` (default the first) a SIGKILL. Unset, it costs a comparison.
+"""
+
+import os
+import signal
+
+_NAME, _separator, _nth = os.environ.get("SCHEDULER_FAILPOINT", "").partition(":")
+_left = int(_nth or 1)
+
+
+def failpoint(name: str) -> None:
+    if name == _NAME:
+        _pass()
+
+
+def _pass() -> None:
+    global _left  # noqa: PLW0603 - a process counts its own passings
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,135 @@
+"""The edges of a run in the ledger: Queued to Running, Running to its end, each one statement under a claim token.
+
+A row is claimed at most once in its life, and only who holds its token closes it: a late result of a lost attempt
+finds no row and is refused.
+"""
+
+import json
+import logging
+import os
+import random
+import socket
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
+
+from executions import dispatch
+from executions.failpoints import failpoint
+from executions.models import JobExecution, OutputChunk
+from jobs.clock import database_now
+from jobs.enums import ExecutionStatus, Reason
+from jobs.models import FIGURE_STRIPES, ScheduledJob
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `can_retry`: another attempt might do better."""
+
+    status: ExecutionStatus
+    reason: str = ""
+    result: dict[str, Any] | None = None
+    error_message: str | None = None
+    stack_trace: str | None = None
+    can_retry: bool = False
+
+
+def claim(execution_id: uuid.UUID, *, worker_name: str, worker_id: uuid.UUID | None) -> JobExecution | None:
+    """Queued becomes Running, for this process alone. None: the row is not there, not free, or somebody else's."""
+    rows = JobExecution.objects.raw(
+        "UPDATE executions_jobexecution SET status = 'Running', started_at = clock_timestamp(), claim_token = %s,"
+        " machine_name = %s, process_id = %s, worker_name = %s, worker_id = %s"
+        " WHERE id = %s AND status = 'Queued' AND available_at <= clock_timestamp() RETURNING *",
+        [uuid.uuid4(), socket.gethostname(), os.getpid(), worker_name, worker_id, execution_id],
+    )
+    return next(iter(rows), None)
+
+
+def close(execution: JobExecution, outcome: Outcome, *, output: str) -> bool:
+    """Running becomes the outcome, together with the job's figures and, after a failure, the next attempt's row.
+
+    False: the row is not ours any more, and nothing was written. Raises the database's errors.
+    """
+    failpoint("record.before_commit")
+    with transaction.atomic():
+        is_ours = _close_row(execution, outcome, output)
+        if is_ours and outcome.status == ExecutionStatus.FAILED and outcome.can_retry:
+            _retry(execution)
+        if is_ours:
+            OutputChunk.objects.filter(execution_id=execution.id).delete()
+    failpoint("record.after_commit")
+    return is_ours
+
+
+def output_so_far(execution_id: uuid.UUID) -> str:
+    """What a run has written of its output, for who must close it in its place."""
+    return "".join(OutputChunk.objects.filter(execution_id=execution_id).order_by("id").values_list("text", flat=True))
+
+
+def _close_row(execution: JobExecution, outcome: Outcome, output: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLOSE,
+            {
+                "id": execution.id,
+                "token": execution.claim_token,
+                "status": outcome.status.value,
+                "reason": outcome.reason,
+                "result": None
+                if outcome.result is None
+                else _without_nul(json.dumps(outcome.result, cls=DjangoJSONEncoder)),
+                "error": _without_nul(outcome.error_message),
+                "stack": _without_nul(outcome.stack_trace),
+                "output": _without_nul(output) or "",
+                "successful": int(outcome.status == ExecutionStatus.COMPLETED),
+                "failed": int(outcome.status == ExecutionStatus.FAILED),
+                "stripe": os.getpid() % FIGURE_STRIPES,
+            },
+        )
+        return cursor.fetchone() is not None
+
+
+def _retry(execution: JobExecution) -> None:
+    """The next attempt, unless none is left or the job was disabled or deleted meanwhile."""
+    job = ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
+    attempt = execution.retry_attempt + 1
+    if attempt > job.max_retries or not job.is_on_schedule:
+        return
+    now = database_now()
+    delay = job.retry_delay(attempt, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
+    dispatch.make_retry(execution, available_at=now + delay, now=now)
+
+
+def _without_nul(text: str | None) -> str | None:
+    """PostgreSQL stores no NUL, neither raw nor escaped in JSON; a job's words may hold one."""
+    return text and text.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\\u0000", "\\ufffd")
+
+
+_CLOSE = """
+WITH closed AS (
+    UPDATE executions_jobexecution SET
+        status = %(status)s, reason = %(reason)s, completed_at = clock_timestamp(),
+        duration = clock_timestamp() - started_at, result = %(result)s::jsonb, error_message = %(error)s,
+        stack_trace = %(stack)s, output = %(output)s,
+        progress = CASE WHEN %(successful)s = 1 AND progress IS NOT NULL THEN 100 ELSE progress END
+    WHERE id = %(id)s AND status = 'Running' AND claim_token = %(token)s
+    RETURNING job_id, started_at, duration
+), counted AS (
+    INSERT INTO jobs_jobfigures AS figures
+        (job_id, stripe, total, successful, failed, duration_total, last_started_at, last_status, last_error)
+    SELECT job_id, %(stripe)s, 1, %(successful)s, %(failed)s, duration, started_at, %(status)s, %(error)s FROM closed
+    ON CONFLICT (job_id, stripe) DO UPDATE SET
+        total = figures.total + 1,
+        successful = figures.successful + excluded.successful,
+        failed = figures.failed + excluded.failed,
+        duration_total = figures.duration_total + excluded.duration_total,
+        last_started_at = excluded.last_started_at,
+        last_status = excluded.last_status,
+        last_error = excluded.last_error
+)
+SELECT 1 FROM closed
+"""

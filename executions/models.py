@@ -1,0 +1,208 @@
+"""The ledger and what belongs to it: executions, the output of running ones, workers, idempotency keys."""
+
+import uuid
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.utils.translation import gettext_lazy as _
+
+from jobs.enums import ExecutionStatus, Trigger
+from jobs.models import ScheduledJob
+
+OPEN = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
+FINISHED = tuple(status for status in ExecutionStatus if status not in OPEN)
+NEVER_RAN = (ExecutionStatus.SKIPPED, ExecutionStatus.MISSED)
+
+
+class ExecutionQuerySet(models.QuerySet["JobExecution"]):
+    def active(self) -> "ExecutionQuerySet":
+        """Running, or Queued and free to start: what the overlap policies count (SPEC §5)."""
+        return self.filter(
+            Q(status=ExecutionStatus.RUNNING)
+            | Q(status=ExecutionStatus.QUEUED, available_at__lte=models.functions.Now())
+        )
+
+    def waiting(self) -> "ExecutionQuerySet":
+        """Queued and free to start: what some worker should take."""
+        return self.filter(status=ExecutionStatus.QUEUED, available_at__lte=models.functions.Now())
+
+
+class JobExecution(models.Model):
+    """One attempt of one run, or the record of why a due time was not run. The id is also the Celery task's id.
+
+    Rows are written by `executions.dispatch` (made), by `executions.ledger` (claimed, closed) and by nobody else.
+    The table is partitioned by month on the id (`executions.partitions`), so nothing may refer to it by foreign key.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    job = models.ForeignKey(
+        ScheduledJob, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="executions",
+        verbose_name=_("job"),
+    )  # fmt: skip
+    # As they were for this run: the job may be edited, renamed or deleted while it waits.
+    job_name = models.CharField(_("job name"), max_length=200)
+    job_type = models.CharField(_("job type"), max_length=200)
+    parameters = models.JSONField(_("parameters"), null=True)
+    queue = models.CharField(_("queue"), max_length=100)
+    priority = models.PositiveSmallIntegerField(_("priority"))
+
+    scheduled_for = models.DateTimeField(_("scheduled for"), null=True)
+    trigger = models.CharField(_("trigger"), max_length=8, choices=Trigger.choices)
+    triggered_by = models.UUIDField(_("triggered by"), null=True)
+    status = models.CharField(_("status"), max_length=9, choices=ExecutionStatus.choices)
+    reason = models.CharField(_("reason"), max_length=20, blank=True, default="")
+
+    queued_at = models.DateTimeField(_("queued at"))
+    available_at = models.DateTimeField(_("available at"), null=True)  # null: held behind another run
+    rung_at = models.DateTimeField(null=True)  # when its message was last published; null: not yet
+    rings = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    completed_at = models.DateTimeField(_("completed at"), null=True)
+    duration = models.DurationField(_("duration"), null=True)
+
+    claim_token = models.UUIDField(null=True)  # known only to the process that runs it
+    cancel_requested_at = models.DateTimeField(null=True)
+    machine_name = models.CharField(_("machine"), max_length=255, blank=True, default="")
+    process_id = models.PositiveIntegerField(_("process"), null=True)
+    worker_name = models.CharField(_("worker"), max_length=255, blank=True, default="")
+    worker_id = models.UUIDField(null=True)
+
+    progress = models.PositiveSmallIntegerField(_("progress"), null=True)
+    progress_message = models.CharField(_("progress message"), max_length=200, blank=True, default="")
+    output = models.TextField(_("output"), blank=True, default="")
+    result = models.JSONField(_("result"), null=True)
+    error_message = models.TextField(_("error message"), null=True)
+    stack_trace = models.TextField(_("stack trace"), null=True)
+
+    retry_attempt = models.PositiveSmallIntegerField(_("retry attempt"), default=0)
+    retry_of = models.UUIDField(_("retry of"), null=True)  # the first attempt
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ["-id"]
+        constraints = [
+            CheckConstraint(condition=Q(status__in=ExecutionStatus.values), name="execution_status_known"),
+            CheckConstraint(condition=Q(trigger__in=Trigger.values), name="execution_trigger_known"),
+            CheckConstraint(
+                condition=~Q(status=ExecutionStatus.RUNNING) | Q(started_at__isnull=False, claim_token__isnull=False),
+                name="execution_running_is_claimed",
+            ),
+            CheckConstraint(
+                condition=Q(status__in=OPEN) | Q(completed_at__isnull=False), name="execution_finished_has_end"
+            ),
+            CheckConstraint(condition=Q(progress=None) | Q(progress__lte=100), name="execution_progress_range"),
+        ]
+        indexes = [
+            models.Index(fields=["job", "-id"], name="execution_of_job"),
+            models.Index(fields=["available_at"], condition=Q(status=ExecutionStatus.QUEUED), name="execution_waiting"),
+            models.Index(fields=["job", "status"], condition=Q(status__in=OPEN), name="execution_open"),
+            models.Index(fields=["completed_at"], condition=~Q(completed_at=None), name="execution_completed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_name} {self.scheduled_for or self.queued_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def is_retry(self) -> bool:
+        return self.retry_attempt > 0
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in OPEN
+
+    @property
+    def first_attempt(self) -> uuid.UUID:
+        return self.retry_of or self.id
+
+    @property
+    def reference_time(self) -> datetime:
+        """The instant that the run stands for: its due time, else the moment of asking."""
+        return self.scheduled_for or self.queued_at
+
+
+class OutputChunk(models.Model):
+    """What a running execution has said so far. Folded into `JobExecution.output` when the row is closed."""
+
+    execution_id = models.UUIDField()
+    text = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["execution_id", "id"], name="chunk_of_execution")]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} #{self.pk}"
+
+
+class Worker(models.Model):
+    """A Celery worker's main process: it writes here every few seconds that it lives, and which runs it holds."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # of this start of the process
+    name = models.CharField(_("name"), max_length=255)
+    machine_name = models.CharField(_("machine"), max_length=255)
+    process_id = models.PositiveIntegerField(_("process"))
+    queues = ArrayField(models.CharField(max_length=100), verbose_name=_("queues"))
+    processes = models.PositiveSmallIntegerField(_("processes"))
+    execution_ids = ArrayField(models.UUIDField(), default=list, verbose_name=_("runs"))
+    started_at = models.DateTimeField(_("started at"))
+    last_seen_at = models.DateTimeField(_("last seen at"))
+    stopped_at = models.DateTimeField(_("stopped at"), null=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        ordering = ["name", "-started_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyKey(models.Model):
+    """A caller's promise that two requests with this key are one. Kept for 24 h (SPEC §3, run-now)."""
+
+    caller = models.UUIDField()
+    job = models.ForeignKey(ScheduledJob, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    body_hash = models.CharField(max_length=64)
+    execution_id = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["caller", "job", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Alert(models.Model):
+    """Something that is wrong, from when it was noticed until it was over. One is open per (rule, job, subject)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rule = models.CharField(_("rule"), max_length=50)
+    job = models.ForeignKey(
+        ScheduledJob, on_delete=models.CASCADE, null=True, related_name="alerts", verbose_name=_("job")
+    )
+    subject = models.CharField(_("subject"), max_length=200)
+    message = models.TextField(_("message"), blank=True)
+    opened_at = models.DateTimeField(_("opened at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True)
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering = ["-opened_at"]
+        constraints = [
+            UniqueConstraint(
+                fields=["rule", "job", "subject"],
+                condition=Q(closed_at=None),
+                nulls_distinct=False,
+                name="alert_one_open_per_subject",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

@@ -1,0 +1,122 @@
+"""What a run says: its log lines and progress, kept in memory and written down every moment while it runs."""
+
+import logging
+import threading
+import uuid
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import Error, connection
+from django.utils.translation import gettext as _
+
+from executions.models import JobExecution, OutputChunk
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.5
+MESSAGE_MAX_LENGTH = 200
+
+
+class RunOutput:
+    """The output of one execution. `text` is the whole of it, capped; a thread writes what is new for the watchers."""
+
+    def __init__(self, execution_id: uuid.UUID) -> None:
+        self.execution_id = execution_id
+        self._lines: list[str] = []
+        self._size = 0
+        self._is_full = False
+        self._unwritten = 0  # index of the first line that is not in the database yet
+        self._progress: tuple[int, str] | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+
+    def add(self, message: str, level: str = "INFO") -> None:
+        line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {level} {message}\n"
+        with self._lock:
+            if self._is_full:
+                return
+            self._size += len(line.encode(errors="replace"))
+            if self._size > settings.SCHEDULER_OUTPUT_MAX_BYTES:
+                self._is_full = True
+                line = _("Output is longer than %(max)d bytes; the rest was left out.") % {
+                    "max": settings.SCHEDULER_OUTPUT_MAX_BYTES
+                }
+                line += "\n"
+            self._lines.append(line)
+        _flusher.watch(self)
+
+    def progress(self, percent: int, message: str) -> None:
+        self._progress = (max(0, min(100, percent)), message[:MESSAGE_MAX_LENGTH])
+        _flusher.watch(self)
+
+    @property
+    def text(self) -> str:
+        with self._lock:
+            return "".join(self._lines)
+
+    def flush(self) -> None:
+        """Write what is new. A database that is away loses nothing: the whole text comes with the end of the run."""
+        with self._writing:
+            if not self._is_closed:
+                self._write()
+
+    def close(self) -> str:
+        """Stop writing and return the whole text."""
+        _flusher.forget(self)
+        with self._writing:
+            self._is_closed = True
+        return self.text
+
+    def _write(self) -> None:
+        with self._lock:
+            new, progress = self._lines[self._unwritten :], self._progress
+            unwritten = len(self._lines)
+            self._progress = None
+        try:
+            if new:
+                text = "".join(new).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+                OutputChunk.objects.create(execution_id=self.execution_id, text=text)
+                self._unwritten = unwritten
+            if progress:
+                JobExecution.objects.filter(id=self.execution_id).update(
+                    progress=progress[0], progress_message=progress[1]
+                )
+        except Error as fault:
+            logger.warning("The output of %s could not be written yet: %s", self.execution_id, fault)
+            connection.close()
+
+
+class _Flusher:
+    """One thread a process, started with the first line that somebody may wait for."""
+
+    def __init__(self) -> None:
+        self._outputs: set[RunOutput] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, output: RunOutput) -> None:
+        with self._changed:
+            self._outputs.add(output)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def forget(self, output: RunOutput) -> None:
+        with self._changed:
+            self._outputs.discard(output)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._outputs:
+                    self._changed.wait()
+            threading.Event().wait(FLUSH_SECONDS)
+            with self._changed:
+                outputs, self._outputs = self._outputs, set()
+            for output in outputs:
+                output.flush()
+
+
+_flusher = _Flusher()

@@ -1,0 +1,139 @@
+"""Celery's signals, translated to ledger verbs; nothing else (SPEC §5.2, §5.4).
+
+Celery swallows what a receiver raises, so each one guards itself: a claim that failed is no claim, and an outcome that
+could not be written is kept and tried again.
+"""
+
+import logging
+import time
+import uuid
+from typing import Any
+
+from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celery.signals import task_failure, task_postrun, task_prerun, task_revoked, task_success
+from django.db import Error, connection
+
+from executions import claims, ledger, workers
+from executions.claims import Claim
+from executions.ledger import Outcome
+from executions.models import JobExecution
+from executions.tasks import JobTask
+from jobs.enums import ExecutionStatus, Reason
+
+logger = logging.getLogger(__name__)
+
+RECORD_AGAIN_AFTER_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)  # the last one again and again
+
+
+@task_prerun.connect
+def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
+    if not isinstance(task, JobTask):
+        return
+    try:
+        execution = _once_more_after_a_broken_connection(
+            lambda: ledger.claim(
+                uuid.UUID(task_id), worker_name=task.request.hostname or "", worker_id=workers.current_id()
+            )
+        )
+    except (Error, ValueError) as fault:
+        logger.warning("Execution %s could not be claimed, its message will come again: %s", task_id, fault)
+        return
+    if execution is None:
+        logger.info("Execution %s is not free to start; this message is ignored.", task_id)
+        return
+    claims.take(execution)
+
+
+@task_success.connect
+def on_success(sender: Any, result: Any, **_kwargs: Any) -> None:
+    if claim := _claim_of(sender, sender.request.id):
+        _record(claim, claim.outcome or Outcome(ExecutionStatus.COMPLETED, result=result))
+
+
+@task_failure.connect
+def on_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_kwargs: Any) -> None:
+    if claim := _claim_of(sender, task_id):
+        _record(claim, claim.outcome or _outcome_of(exception, str(einfo.traceback) if einfo else None))
+    elif isinstance(sender, JobTask) and workers.is_main_process():
+        _record_for_child(uuid.UUID(task_id), exception)
+
+
+@task_revoked.connect
+def on_revoked(request: Any, **_kwargs: Any) -> None:
+    if isinstance(request.task, JobTask) and workers.is_main_process():
+        outcome = Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
+        _close_for_child(uuid.UUID(request.id), outcome)
+
+
+@task_postrun.connect
+def on_postrun(sender: Any, task_id: str, **_kwargs: Any) -> None:
+    """Whatever happened, this process holds the claim no longer."""
+    if isinstance(sender, JobTask):
+        claims.release(task_id)
+
+
+def _claim_of(task: Any, task_id: str) -> Claim | None:
+    return claims.held(task_id) if isinstance(task, JobTask) else None
+
+
+def _outcome_of(exception: BaseException, stack_trace: str | None) -> Outcome:
+    reason = Reason.TIMEOUT if isinstance(exception, TimeLimitExceeded) else Reason.ERROR
+    return Outcome(
+        ExecutionStatus.FAILED, reason, error_message=str(exception), stack_trace=stack_trace, can_retry=True
+    )
+
+
+def _record(claim: Claim, outcome: Outcome) -> None:
+    """Write the outcome; while the database is away, keep it and try again. This process takes no other run meanwhile."""
+    output = claim.output.close()
+    tries = 0
+    while True:
+        try:
+            if not ledger.close(claim.execution, outcome, output=output):
+                logger.warning("The late result of execution %s was refused.", claim.execution.id)
+            return
+        except Error as fault:
+            pause = RECORD_AGAIN_AFTER_SECONDS[min(tries, len(RECORD_AGAIN_AFTER_SECONDS) - 1)]
+            logger.warning("Execution %s cannot be recorded yet (%s); again in %s s", claim.execution.id, fault, pause)
+        except SoftTimeLimitExceeded:
+            continue  # the run itself is over: its limit does not end the writing
+        connection.close()
+        tries += 1
+        _sleep(pause)
+
+
+def _sleep(seconds: float) -> None:
+    try:
+        time.sleep(seconds)
+    except SoftTimeLimitExceeded:
+        logger.debug("A time limit came while an outcome waited to be written.")
+
+
+def _record_for_child(execution_id: uuid.UUID, exception: BaseException) -> None:
+    """The main process speaks for a child that it killed (hard time limit) or lost."""
+    if isinstance(exception, TimeLimitExceeded):
+        outcome = _outcome_of(exception, None)
+    else:
+        outcome = Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message=str(exception), can_retry=True)
+    _close_for_child(execution_id, outcome)
+
+
+def _close_for_child(execution_id: uuid.UUID, outcome: Outcome) -> None:
+    try:
+        execution = JobExecution.objects.filter(
+            id=execution_id, status=ExecutionStatus.RUNNING, worker_id=workers.current_id()
+        ).first()
+        if execution:
+            ledger.close(execution, outcome, output=ledger.output_so_far(execution_id))
+    except Error as fault:
+        logger.warning("Execution %s could not be closed for its lost process: %s", execution_id, fault)
+        connection.close()
+
+
+def _once_more_after_a_broken_connection(action: Any) -> Any:
+    """The kept connection may have died since the last run: one fresh one is tried before giving up."""
+    try:
+        return action()
+    except Error:
+        connection.close()
+        return action()

@@ -1,0 +1,79 @@
+"""The heartbeat of a worker's main process: every few seconds it says that it lives and which runs it holds."""
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from typing import Any
+
+from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.worker import state
+from django.db import Error, connection
+from django.db.models.functions import Now
+
+from executions.models import Worker
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 10.0
+SILENT_AFTER_SECONDS = 45
+
+_id: uuid.UUID | None = None
+_main_pid: int | None = None
+_stopping = threading.Event()
+
+
+def current_id() -> uuid.UUID | None:
+    """The id of this start of the worker; its child processes inherit it. None outside a worker."""
+    return _id
+
+
+def is_main_process() -> bool:
+    return os.getpid() == _main_pid
+
+
+@worker_ready.connect
+def _start(sender: Any, **_kwargs: Any) -> None:
+    threading.Thread(target=_beat, args=(sender,), name="heartbeat", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop(**_kwargs: Any) -> None:
+    _stopping.set()
+
+
+@worker_init.connect
+def _announce(**_kwargs: Any) -> None:
+    """Give this worker its id before the child processes are forked, so that they know it too."""
+    global _id, _main_pid  # noqa: PLW0603 - one per process
+    _id, _main_pid = uuid.uuid4(), os.getpid()
+
+
+def _beat(consumer: Any) -> None:
+    queues = sorted(consumer.app.amqp.queues.consume_from)
+    about = {
+        "name": consumer.hostname,
+        "machine_name": socket.gethostname(),
+        "process_id": os.getpid(),
+        "queues": queues,
+        "processes": consumer.pool.num_processes if consumer.pool else 0,
+    }
+    while True:
+        try:
+            held = [uuid.UUID(request.id) for request in list(state.active_requests)]
+            Worker.objects.update_or_create(
+                id=_id,
+                defaults={"execution_ids": held, "last_seen_at": Now()},
+                create_defaults={**about, "execution_ids": held, "started_at": Now(), "last_seen_at": Now()},
+            )
+        except Error as fault:
+            logger.warning("The heartbeat of this worker could not be written: %s", fault)
+            connection.close()
+        if _stopping.wait(BEAT_SECONDS):
+            break
+    try:
+        Worker.objects.filter(id=_id).update(stopped_at=Now())
+    except Error as fault:
+        logger.warning("The end of this worker could not be written: %s", fault)
+    connection.close()

@@ -1,0 +1,82 @@
+"""HealthCheckMonitoringJob: asks each service for its health, all at once; one that is dead does not hide the others."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from pydantic import Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from jobs.base import Job, JobContext, JobParameters
+from jobs.gateways.health import DEGRADED, Health
+
+MOST_AT_ONCE = 16
+
+
+class HealthCheckMonitoringParameters(JobParameters):
+    services: list[str] = Field(
+        ["vehiclessaleservice", "authservice", "gateway"],
+        min_length=1,
+        max_length=200,
+        description="The services to ask, by name.",
+    )
+    url_template: str = Field(
+        "http://{service}:8080/health",
+        max_length=500,
+        description="Where a service is asked; {service} stands for its name.",
+    )
+    timeout_seconds: float = Field(5.0, gt=0, le=60, description="How long a service may take to answer, in seconds.")
+
+    @field_validator("url_template")
+    @classmethod
+    def _is_a_url_with_a_place(cls, template: str) -> str:
+        if not template.startswith(("http://", "https://")) or "{service}" not in template:
+            raise ValueError("must begin with http:// or https:// and hold {service}")
+        try:
+            template.format(service="name")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError("{service} is the only place that it may hold") from None
+        return template
+
+
+class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
+    description = _("Asks each service for its health and raises an alert for each unhealthy one.")
+    parameters_model = HealthCheckMonitoringParameters
+
+    def execute(self, context: JobContext[HealthCheckMonitoringParameters]) -> Mapping[str, Any]:
+        services = list(dict.fromkeys(context.parameters.services))
+        found: dict[str, Health] = {}
+        with ThreadPoolExecutor(min(MOST_AT_ONCE, len(services)), thread_name_prefix="health") as pool:
+            questions = [pool.submit(self._ask, context, service) for service in services]
+            for answer in as_completed(questions):
+                health = answer.result()
+                found[health.service] = health
+                self._tell(context, health)
+                context.progress(len(found), len(services), health.service)
+        answers = [found[service] for service in services]
+        return {
+            "healthy": sum(answer.is_healthy for answer in answers),
+            "unhealthy": sum(not answer.is_healthy for answer in answers),
+            "services": [{to_camel(name): value for name, value in asdict(answer).items()} for answer in answers],
+        }
+
+    def _ask(self, context: JobContext[HealthCheckMonitoringParameters], service: str) -> Health:
+        targets, wanted = context.gateways.health, context.parameters
+        url = targets.url_of(service, wanted.url_template)
+        health: Health = targets.ask(service, url=url, timeout_seconds=wanted.timeout_seconds)
+        return health
+
+    def _tell(self, context: JobContext[HealthCheckMonitoringParameters], health: Health) -> None:
+        """A line for each answer; an alert for each unhealthy service, once per episode, closed by its recovery."""
+        if health.is_healthy:
+            level = "WARNING" if health.status == DEGRADED else "INFO"
+            context.log(f"{health.service} is {health.status} ({health.milliseconds} ms)", level=level)
+        else:
+            context.log(f"{health.service} is {health.status}: {health.error} ({health.url})", level="ERROR")
+        context.alert(
+            f"Service {health.service} is unhealthy!",
+            open=not health.is_healthy,
+            message=f"{health.url}: {health.error}",
+        )

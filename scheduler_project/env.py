@@ -1,0 +1,54 @@
+"""The environment, read strictly: a wrong value names itself, says the remedy and stops the process."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_ENVIRONMENT = ROOT / "var" / "environment"
+# The passwords that docker-compose.yml and .env.example come with.
+DEVELOPMENT_PASSWORDS = frozenset({"development-only", "postgres", "admin", "password"})
+
+
+def load() -> Env:
+    """The environment; while DATABASE_URL is not set, with what `bin/up` wrote down for its own engines.
+
+    That is what lets `manage.py shell` and `celery status` beside a running `bin/up` find the same database.
+    Variables that are set always win over the file.
+    """
+    if "DATABASE_URL" not in os.environ and LOCAL_ENVIRONMENT.is_file():
+        Env.read_env(str(LOCAL_ENVIRONMENT), recurse=False, override=False)
+    return Env()
+
+
+def pairs(env: Env, name: str) -> dict[str, str]:
+    """`key=value,key=value` as a dict. Raises ImproperlyConfigured that names the variable and the part at fault."""
+    found: dict[str, str] = {}
+    for part in env.list(name, []):
+        key, separator, value = part.partition("=")
+        if not separator or not key.strip() or not value.strip():
+            raise ImproperlyConfigured(f"{name}: {part!r} is not of the form name=url; separate several by commas")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def refuse_development_values(
+    *, secret_key: str, development_secret_key: str, debug: bool, allowed_hosts: list[str], urls: dict[str, str]
+) -> None:
+    """Raise ImproperlyConfigured, naming every variable at fault at once, so that one restart mends them all."""
+    faults = []
+    if secret_key == development_secret_key or len(secret_key) < 32:
+        faults.append("SCHEDULER_SECRET_KEY must be set to a random text of at least 32 characters")
+    if debug:
+        faults.append("SCHEDULER_DEBUG must be off")
+    if "*" in allowed_hosts or "testserver" in allowed_hosts:
+        faults.append("SCHEDULER_ALLOWED_HOSTS must list the host names of this service")
+    for name, url in urls.items():
+        password = urlsplit(url).password
+        if not password or password in DEVELOPMENT_PASSWORDS:
+            faults.append(f"{name} must carry a password of its own")
+    if faults:
+        raise ImproperlyConfigured("SCHEDULER_ENVIRONMENT is production: " + "; ".join(faults) + ".")

@@ -1,0 +1,214 @@
+"""Settings in sections: the service, Django, database, Celery, API, texts and files, logs, jobs, production."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from environs import validate
+
+from scheduler_project import env as environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environment.load()
+
+# --- The service -----------------------------------------------------------------------------------------------------
+SCHEDULER_ENVIRONMENT = env.str(
+    "SCHEDULER_ENVIRONMENT", "development", validate=validate.OneOf(["development", "production"])
+)
+IS_PRODUCTION = SCHEDULER_ENVIRONMENT == "production"
+SCHEDULER_VERSION = "0.1.0"
+# Where people reach Flower; the execution and worker pages link to it.
+SCHEDULER_FLOWER_URL = env.str("SCHEDULER_FLOWER_URL", "http://127.0.0.1:5555").rstrip("/")
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key-which-production-refuses-to-start-with"
+SECRET_KEY = env.str("SCHEDULER_SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+DEBUG = env.bool("SCHEDULER_DEBUG", False)
+ALLOWED_HOSTS = env.list("SCHEDULER_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("SCHEDULER_TRUSTED_ORIGINS", [])
+
+INSTALLED_APPS = [
+    "scheduler_project.identity",
+    "scheduler_project.apps.SchedulerAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_celery_beat",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "jobs",
+    "executions",
+    "dashboard",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "scheduler_project.urls"
+ASGI_APPLICATION = "scheduler_project.asgi.application"
+# The API's routes have no trailing slashes; the admin's own pages add theirs themselves.
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "scheduler_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "identity.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SCHEDULER_SECURE_COOKIES", IS_PRODUCTION)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = env.bool("SCHEDULER_SSL_REDIRECT", False)
+SECURE_HSTS_SECONDS = env.int("SCHEDULER_HSTS_SECONDS", 0)
+X_FRAME_OPTIONS = "DENY"
+# SPEC §3: a body of more than 1 MB is refused.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# --- Database --------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "postgresql://schedulerservice@localhost:5432/schedulerservice")
+DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL: only PostgreSQL is supported; use postgresql://user:password@host/name")
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {"connect_timeout": env.int("SCHEDULER_DATABASE_CONNECT_TIMEOUT", 5), "application_name": "schedulerservice"}
+)
+if env.bool("SCHEDULER_DATABASE_POOL", False):
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
+else:
+    # Workers and beat keep theirs open; `executions.database` replaces one that broke.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Celery ----------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "redis://localhost:6379/0")
+CELERY_TIMEZONE = "UTC"  # zones live on the job; never the container's TZ
+CELERY_ENABLE_UTC = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+# Durability comes from the ledger, not from the broker: a message is acknowledged before the run, and none is
+# fetched before a process is free. With late acknowledgement or prefetching, Celery 5.7 dies or strands messages
+# when the broker restarts.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # no result backend, so no `celery.backend_cleanup` row either
+# Flower reads these events.
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 5
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+}
+# Celery's Django fixup would close the connection before and after every task, whatever CONN_MAX_AGE says.
+CELERY_CELERY_DB_REUSE_MAX = 1_000_000_000
+CELERY_BEAT_SCHEDULER = "executions.beat:LedgerScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+
+# --- API -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "scheduler_project.identity.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["scheduler_project.identity.permissions.RolePermission"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "scheduler_project.rest.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "scheduler_project.rest.problem",
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SchedulerService",
+    "DESCRIPTION": "Recurring jobs, their schedule and the full history of their executions.",
+    "VERSION": SCHEDULER_VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Texts, time, files ----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "scheduler_project" / "locale"]
+USE_I18N = True
+TIME_ZONE = "UTC"  # instants are stored and sent in UTC; each job names its own zone
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("SCHEDULER_STATIC_ROOT", str(BASE_DIR / "var" / "static"))
+SERVESTATIC_USE_FINDERS = True  # served from the packages: no collectstatic step is needed
+
+# --- Logs ------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("SCHEDULER_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}},
+}
+
+# --- Jobs ------------------------------------------------------------------------------------------------------------
+# The visible table of what can be scheduled. A team adds its own classes by SCHEDULER_EXTRA_JOB_TYPES.
+SCHEDULER_JOB_TYPES = [
+    "jobs.predefined.health_check_monitoring.HealthCheckMonitoringJob",
+    *env.list("SCHEDULER_EXTRA_JOB_TYPES", []),
+]
+SCHEDULER_INSTALL_PREDEFINED_JOBS = env.bool("SCHEDULER_INSTALL_PREDEFINED_JOBS", True)
+# Where a health target is reached when not at its default http://{service}:8080/health: `name=url,name=url`.
+SCHEDULER_HEALTH_URLS = environment.pairs(env, "SCHEDULER_HEALTH_URLS")
+SCHEDULER_OUTPUT_MAX_BYTES = env.int("SCHEDULER_OUTPUT_MAX_BYTES", 1_048_576, validate=validate.Range(min=1_024))
+
+# --- Production refuses what is only for development -----------------------------------------------------------------
+if IS_PRODUCTION:
+    environment.refuse_development_values(
+        secret_key=SECRET_KEY,
+        development_secret_key=DEVELOPMENT_SECRET_KEY,
+        debug=DEBUG,
+        allowed_hosts=ALLOWED_HOSTS,
+        urls={"DATABASE_URL": DATABASE_URL, "CELERY_BROKER_URL": CELERY_BROKER_URL},
+    )
