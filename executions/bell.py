@@ -13,7 +13,6 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from kombu.exceptions import ChannelError, OperationalError
 
-
 from executions.models import JobExecution
 from jobs import registry
 from jobs.models import ScheduledJob
@@ -35,27 +34,25 @@ def ring(executions: Sequence[JobExecution]) -> int:
 
     What could not be published stays unrung and is found by `relay`.
     """
-    rung = []
+    if not executions:
+        return 0
+    timeouts = _timeouts(executions)
     try:
-        timeouts = _timeouts(executions)
-        with current_app.producer_or_acquire() as producer:
+        with current_app.producer_or_acquire() as producer, producer.batch():
             for execution in executions:
                 _publish(execution, timeouts.get(execution.job_id), producer)
-                rung.append(execution.id)
     except BROKER_ERRORS as fault:
-        logger.warning("The broker took %d of %d messages: %s", len(rung), len(executions), fault)
-    finally:
-        if rung:
-            JobExecution.objects.filter(id__in=rung).update(rung_at=Now(), rings=F("rings") + 1)
-    return len(rung)
+        logger.warning("The broker took none of %d messages, they will be published later: %s", len(executions), fault)
+        return 0
+    ids = [execution.id for execution in executions]
+    return JobExecution.objects.filter(id__in=ids).update(rung_at=Now(), rings=F("rings") + 1)
 
 
 def relay() -> int:
     """Publish what was never published, or was and got lost; return how many."""
     waiting = JobExecution.objects.waiting()
     unrung = waiting.filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER).order_by("available_at", "id")
-    found = list(unrung[:MOST_RINGS_PER_TURN])
-    return ring(found) if found else 0
+    return ring(list(unrung[:MOST_RINGS_PER_TURN]))
 
 
 def relay_lost() -> int:

@@ -123,7 +123,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None  # no result backend, so no `celery.backend_cleanup` row either
 # Flower reads these events.
 CELERY_WORKER_SEND_TASK_EVENTS = True
-CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_TASK_SEND_SENT_EVENT = False  # would double the cost of firing; the ledger knows what was sent
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 5
@@ -137,7 +137,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
 }
 # Celery's Django fixup would close the connection before and after every task, whatever CONN_MAX_AGE says.
-CELERY_CELERY_DB_REUSE_MAX = 1_000_000_000
+CELERY_DB_REUSE_MAX = 1_000_000_000
 CELERY_BEAT_SCHEDULER = "executions.beat:LedgerScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.utils.text import format_lazy
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
 
 FIELD_LABELS = {
-    "minute": _("minute"),
-    "hour": _("hour"),
-    "dayOfMonth": _("day-of-month"),
-    "month": _("month"),
-    "dayOfWeek": _("day-of-week"),
+    "minute": pgettext_lazy("cron field", "minute"),
+    "hour": pgettext_lazy("cron field", "hour"),
+    "dayOfMonth": pgettext_lazy("cron field", "day-of-month"),
+    "month": pgettext_lazy("cron field", "month"),
+    "dayOfWeek": pgettext_lazy("cron field", "day-of-week"),
 }
 
 

@@ -78,7 +78,8 @@ class Cron:
 
     def matches(self, instant: datetime) -> bool:
         """Whether the instant, to the microsecond, is a due time."""
-        return next(self.between(instant - timedelta.resolution, instant), None) is not None
+        just_before = max(instant, EARLIEST) - timedelta.resolution
+        return next(self.between(just_before, instant), None) is not None
 
     def names_wall_time(self, wall: datetime) -> bool:
         """Whether the five fields name that wall-clock minute, whatever the zone's clock makes of it that day."""

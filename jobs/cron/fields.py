@@ -140,9 +140,9 @@ def _item(kind: Kind, text: str) -> Item:
     step = _step(kind, step_text)
     if first_text is None:
         return Item(Shape.ANY, kind.low, kind.high, step, values=kind.span(kind.low, kind.high, step))
-    first = _value(kind, first_text)
+    first = _value(kind, first_text, text)
     if last_text is not None:
-        return _range(kind, first, _value(kind, last_text), step)
+        return _range(kind, first, _value(kind, last_text, text), step)
     if step_text is not None:
         first = _weekday(kind, first)
         return Item(Shape.FROM, first, kind.high, step, values=kind.span(first, kind.high, step))
@@ -165,21 +165,23 @@ def _special(kind: Kind, text: str) -> Item | None:
             return Item(Shape.LAST)
         if text == "LW":
             return Item(Shape.LAST_WEEKDAY)
+        if text.startswith("L-"):
+            raise _unreadable(kind, text)
         if match := _NEAREST.fullmatch(text):
-            return Item(Shape.NEAREST, _value(kind, match[1]))
+            return Item(Shape.NEAREST, _value(kind, match[1], text))
     if kind is DAY_OF_WEEK:
         if match := _LAST_OF.fullmatch(text):
-            return Item(Shape.LAST_OF, _weekday(kind, _value(kind, match[1])))
+            return Item(Shape.LAST_OF, _weekday(kind, _value(kind, match[1], text)))
         if match := _NTH.fullmatch(text):
-            return Item(Shape.NTH, _weekday(kind, _value(kind, match[1])), nth=_nth(kind, match[2]))
+            return Item(Shape.NTH, _weekday(kind, _value(kind, match[1], text)), nth=_nth(kind, match[2]))
     return None
 
 
-def _value(kind: Kind, text: str) -> int:
+def _value(kind: Kind, text: str, item: str) -> int:
     """The number a digit string or a name stands for; 7 is still 7 here, since a range may end on it."""
     if not text.isdigit():
         if text not in kind.names:
-            raise _unreadable(kind, text)
+            raise _unreadable(kind, text if kind.names else item)
         return kind.names.index(text) + kind.low
     number = int(text)
     if kind is DAY_OF_WEEK and number == SUNDAY_AS_SEVEN:
@@ -217,7 +219,7 @@ def _unreadable(kind: Kind, text: str) -> CronError:
         message = _("The {field} field has an empty element. Write a value on both sides of each comma.")
     elif "?" in text:
         message = _("The {field} field mixes ? with something else. Write ? alone, or * in its place.")
-    elif text.startswith("L-") and kind is DAY_OF_MONTH:
+    elif text.startswith("L-"):
         message = _("The {field} field has {item}; days counted back from the last are not supported. Use L or LW.")
     elif kind.names and text.isalpha():
         message = _("The {field} field has {item}, which is no name it knows. Use {names} or a number.")

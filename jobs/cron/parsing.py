@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.cron.errors import CronError, refusal
 from jobs.cron.expression import Cron
-from jobs.cron.fields import KINDS, parse_field
+from jobs.cron.fields import DAY_OF_WEEK, KINDS, parse_field
 
 DEFAULT_TIME_ZONE = "America/Santo_Domingo"
 LONGEST_EXPRESSION = 100
@@ -94,7 +95,7 @@ def _zone_names() -> frozenset[str]:
 
 
 def _never_fires(cron: Cron) -> CronError:
-    if cron.day_of_week.covers_all():
+    if not replace(cron, day_of_week=parse_field(DAY_OF_WEEK, "*")).fires_ever():
         message = _(
             "The {field} field never matches: no month of the month field has such a day. Change the day or the month."
         )

@@ -10,7 +10,7 @@ from typing import Literal
 from django.utils import translation
 from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from jobs.cron.expression import Cron
 from jobs.cron.fields import Field, Item, Shape, runs
@@ -19,11 +19,11 @@ from jobs.cron.parsing import parse
 MOST_TIMES_LISTED = 6
 MOST_SPANS_LISTED = 2
 ORDINALS = {
-    1: gettext_lazy("first"),
-    2: gettext_lazy("second"),
-    3: gettext_lazy("third"),
-    4: gettext_lazy("fourth"),
-    5: gettext_lazy("fifth"),
+    1: pgettext_lazy("which weekday of a month", "first"),
+    2: pgettext_lazy("which weekday of a month", "second"),
+    3: pgettext_lazy("which weekday of a month", "third"),
+    4: pgettext_lazy("which weekday of a month", "fourth"),
+    5: pgettext_lazy("which weekday of a month", "fifth"),
 }
 
 

@@ -111,15 +111,13 @@ def _next_dates(cron: Cron, due_times: Iterator[datetime]) -> str:
 def _uneven_steps(cron: Cron) -> Iterator[Text]:
     """Steps that do not divide their field: the row starts anew where the field does."""
     messages = {
-        MINUTE: _("A step of {step} minutes starts anew each hour: {gap} minutes pass from minute {last} to {first}."),
-        HOUR: _("A step of {step} hours starts anew each day: {gap} hours pass from hour {last} to {first}."),
+        MINUTE: _("A step of {step} minutes starts anew each hour: from minute {last} to {first} it is {gap}."),
+        HOUR: _("A step of {step} hours starts anew each day: from hour {last} to {first} it is {gap}."),
         DAY_OF_MONTH: _(
             "A step of {step} days starts anew on day {first} of each month, however long the month before."
         ),
-        MONTH: _("A step of {step} months starts anew each year: {gap} months pass from month {last} to {first}."),
-        DAY_OF_WEEK: _(
-            "A step of {step} weekdays starts anew each week: {gap} days pass from weekday {last} to {first}."
-        ),
+        MONTH: _("A step of {step} months starts anew each year: from month {last} to {first} it is {gap}."),
+        DAY_OF_WEEK: _("A step of {step} weekdays starts anew each week: from weekday {last} to {first} it is {gap}."),
     }
     for field in cron.fields:
         if len(field.items) > 1 or field.items[0].shape not in (Shape.ANY, Shape.FROM):
@@ -142,7 +140,7 @@ def _short_months(cron: Cron) -> Iterator[Text]:
 def _clock_changes(cron: Cron, after: datetime) -> Iterator[Text]:
     """Runs that the next year's clock changes move, join or repeat, unless the row goes evenly through them."""
     start = clamped(after)
-    end = min(start + CLOCK_CHANGES_AHEAD, LATEST)
+    end = start + min(CLOCK_CHANGES_AHEAD, LATEST - start)
     for change in changes(cron.zone, start, end, probe_every=ONE_DAY):
         shift = _shift(cron.zone, change)
         forwards = shift[0] < shift[1]

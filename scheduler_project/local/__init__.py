@@ -1,0 +1,1 @@
+"""The embedded default: PostgreSQL, Valkey and the runner behind `bin/up`. Production uses none of it."""

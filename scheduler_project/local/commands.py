@@ -1,0 +1,28 @@
+"""The commands of the system's processes, in one place; docker-compose.yml is compared with it by a test."""
+
+PREPARE = (("manage.py", "migrate", "--noinput"), ("manage.py", "ensure_access"))
+
+
+def web(host: str, port: int) -> tuple[str, ...]:
+    # No lifespan events are used; an open event stream must not hold up a stop.
+    return (
+        *("uvicorn", "scheduler_project.asgi:application", "--host", host, "--port", str(port)),
+        *("--lifespan", "off", "--timeout-graceful-shutdown", "3"),
+    )
+
+
+def worker(concurrency: int) -> tuple[str, ...]:
+    return (*celery("worker"), "-l", "info", "--concurrency", str(concurrency))
+
+
+def beat() -> tuple[str, ...]:
+    return (*celery("beat"), "-l", "info")
+
+
+def flower(host: str, port: int) -> tuple[str, ...]:
+    """Its login comes by FLOWER_BASIC_AUTH. It shows; what changes a run goes through the service."""
+    return (*celery("flower"), f"--address={host}", f"--port={port}", "--read_only=true")
+
+
+def celery(program: str) -> tuple[str, ...]:
+    return ("celery", "-A", "scheduler_project", program)
