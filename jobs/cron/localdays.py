@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import cast
 from zoneinfo import ZoneInfo
 
 ONE_SECOND = timedelta(seconds=1)
@@ -98,15 +99,13 @@ def changes(
 
 def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
     """Local time minus UTC at that instant."""
-    offset = instant.astimezone(zone).utcoffset()
-    assert offset is not None  # noqa: S101 - a ZoneInfo always has one
-    return offset
+    return cast(timedelta, instant.astimezone(zone).utcoffset())
 
 
 def _steady_offset(zone: ZoneInfo, day: date) -> timedelta | None:
     """The day's one offset, or None when it changes during the day or at either edge."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    edges = (midnight - ONE_SECOND, midnight + ONE_DAY)
+    edges = (midnight, midnight + ONE_DAY)
     offsets = {edge.replace(fold=fold).utcoffset() for edge in edges for fold in (0, 1)}
     return offsets.pop() if len(offsets) == 1 else None
 

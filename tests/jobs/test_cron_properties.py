@@ -173,7 +173,7 @@ def due_minute_by_minute(five: tuple[Written, ...], zone: ZoneInfo, first: date,
                 yield from shown_at(zone, wall)[: None if in_both_passes else 1]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 @given(expressions(), st.sampled_from(CLOCK_CHANGES))
 def test_around_a_clock_change_the_due_times_are_those_of_a_clock_asked_minute_by_minute(five, change):
     zone, day = ZoneInfo(change[0]), change[1]
@@ -306,7 +306,7 @@ def test_every_preview_and_remark_can_be_told_in_both_languages(text, zone, mome
             assert all("{" not in str(remark) for remark in told)
 
 
-@settings(max_examples=500)
+@settings(deadline=None, max_examples=500)
 @given(st.one_of(st.text(max_size=120), st.text("0123456789*,-/?LW# @ABCDEFMONTUJAN\t", max_size=40)))
 def test_any_text_is_read_or_refused_with_a_sentence(text):
     try:
