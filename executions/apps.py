@@ -19,6 +19,5 @@ class ExecutionsConfig(AppConfig):
 
 def _make_partitions(**_kwargs: Any) -> None:
     from executions import partitions
-    from jobs.clock import database_now
 
-    partitions.ensure_ahead(database_now())
+    partitions.ensure_ahead()

@@ -27,7 +27,8 @@ class JobExecutor:
         try:
             job_type = registry.get(self.claim.execution.job_type)
             context = self._context(job_type)
-            return self._completed(job_type().execute(context))
+            with self.claim.output.capturing_logs():
+                return self._completed(job_type().execute(context))
         except registry.UnknownJobType as fault:
             return self._failed(_("Job type “%(name)s” is not registered in this worker.") % {"name": fault.args[0]})
         except ValidationError as fault:

@@ -3,6 +3,8 @@
 import logging
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -46,6 +48,17 @@ class RunOutput:
             self._lines.append(line)
         _flusher.watch(self)
 
+    @contextmanager
+    def capturing_logs(self) -> Iterator[None]:
+        """What the job's code says through `logging` becomes part of the output too."""
+        handler = _OutputHandler(self)
+        root = logging.getLogger()
+        root.addHandler(handler)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+
     def progress(self, percent: int, message: str) -> None:
         self._progress = (max(0, min(100, percent)), message[:MESSAGE_MAX_LENGTH])
         _flusher.watch(self)
@@ -85,6 +98,20 @@ class RunOutput:
         except Error as fault:
             logger.warning("The output of %s could not be written yet: %s", self.execution_id, fault)
             connection.close()
+
+
+class _OutputHandler(logging.Handler):
+    """A process runs one job at a time, so a record from any thread of it belongs to that run."""
+
+    NOT_THE_JOBS = ("celery", "kombu", "executions", "django.db")
+
+    def __init__(self, output: RunOutput) -> None:
+        super().__init__(level=logging.INFO)
+        self._run = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(self.NOT_THE_JOBS):
+            self._run.add(self.format(record), record.levelname)
 
 
 class _Flusher:

@@ -147,6 +147,7 @@ class ScheduledJob(models.Model):
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["next_execution_at"], condition=Q(next_execution_at__isnull=False), name="job_due"),
+            models.Index(fields=["paused_until"], condition=Q(paused_until__isnull=False), name="job_pause_ends"),
         ]
 
     def __str__(self) -> str:
@@ -208,6 +209,12 @@ class ScheduledJob(models.Model):
             if self._locked()[0].status == JobStatus.DISABLED:
                 raise WrongStatus(_("A disabled job cannot be resumed. Enable it instead."))
             return self._with_status(JobStatus.ENABLED, by=by)
+
+    @classmethod
+    def resume_elapsed(cls) -> "list[ScheduledJob]":
+        """End the pauses whose `paused_until` has come; return the jobs."""
+        elapsed = cls.objects.live().filter(status=JobStatus.PAUSED, paused_until__lte=models.functions.Now())
+        return [job.resume(by=SYSTEM_USER_ID) for job in elapsed]
 
     def retire(self, *, by: uuid.UUID, expected_version: int | None = None) -> None:
         """Delete: off the schedule and out of every list at once. Its history stays; its name and key are free."""

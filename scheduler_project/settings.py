@@ -77,6 +77,10 @@ TEMPLATES = [
     }
 ]
 AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "scheduler_project.identity.backends.RoleBackend",  # the roles answer what the admin asks
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -128,6 +132,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 5
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "priority_steps": list(range(10)),  # each of the ten priorities is served apart
     "visibility_timeout": 3600,
     "socket_timeout": 30,
     "socket_connect_timeout": 5,

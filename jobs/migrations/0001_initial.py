@@ -210,7 +210,12 @@ class Migration(migrations.Migration):
                         condition=models.Q(("next_execution_at__isnull", False)),
                         fields=["next_execution_at"],
                         name="job_due",
-                    )
+                    ),
+                    models.Index(
+                        condition=models.Q(("paused_until__isnull", False)),
+                        fields=["paused_until"],
+                        name="job_pause_ends",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
