@@ -1,7 +1,7 @@
 """The beat scheduler: django-celery-beat's DatabaseScheduler, whose linked rows fire from the ledger's point of view.
 
-Use: `celery -A scheduler_project beat`. Mirrored rows are never loaded as entries: what is due is read from the jobs, in
-batches, by the database's clock. Other PeriodicTasks are treated as the stock scheduler does.
+Use: `celery -A scheduler_project beat`. Mirrored rows are never loaded as entries: what is due is read from the jobs,
+in batches, by the database's clock. Other PeriodicTasks are treated as the stock scheduler does.
 """
 
 import logging
@@ -11,12 +11,15 @@ from django.db import Error, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from executions import turn
+from executions.bell import BROKER_ERRORS
 from jobs import periodic
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
 SHORTEST_SLEEP_SECONDS = 0.01
+# What this turn could not fire, because somebody holds the job or its schedule is broken, is not asked for at once.
+LEFT_OVER_SECONDS = 0.5
 
 
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -26,13 +29,16 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         """One turn; returns the seconds until the next, which are fewer when a due time comes sooner."""
         try:
             turn.take()
-            others = super().tick(*args, **kwargs)
+            others: float = super().tick(*args, **kwargs)
             return min(others, self._seconds_to_next())
         except Error as fault:
             logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
             connection.close()
-        except turn.BROKER_ERRORS as fault:
+        except BROKER_ERRORS as fault:
             logger.warning("The broker is away; beat tries again in %s s: %s", self.max_interval, fault)
+        except Exception:
+            # One bad row must not end the beat, and with it every other job's schedule.
+            logger.exception("This turn of the schedule failed; beat tries again in %s s.", self.max_interval)
         return float(self.max_interval)
 
     def enabled_models_qs(self) -> Any:
@@ -44,4 +50,6 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         seconds = ScheduledJob.seconds_to_next()
         if seconds is None:
             return float(self.max_interval)
+        if seconds < -LEFT_OVER_SECONDS:
+            return LEFT_OVER_SECONDS
         return min(float(self.max_interval), max(SHORTEST_SLEEP_SECONDS, seconds))

@@ -11,7 +11,9 @@ from datetime import timedelta
 from celery import current_app
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
-from kombu.exceptions import ChannelError, OperationalError
+from kombu import Producer
+from kombu.exceptions import ChannelError, KombuError
+from redis.exceptions import RedisError
 
 from executions.models import JobExecution
 from jobs import registry
@@ -19,7 +21,8 @@ from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
-BROKER_ERRORS = (OperationalError, OSError)
+# A batch that broke off halfway is a KombuError of its own; what it did publish is harmless when it comes again.
+BROKER_ERRORS = (KombuError, RedisError, OSError)
 HARD_KILL_GRACE_SECONDS = 30
 HIGHEST_PRIORITY = 9
 # Whoever makes a row publishes it himself, at once; after this time he must have died in between.
@@ -72,11 +75,11 @@ def relay_lost() -> int:
 
 
 def held_by_broker(queue: str) -> int:
-    """How many messages wait in this queue of the broker. Raises OperationalError when it cannot be asked."""
+    """How many messages wait in this queue of the broker. Raises BROKER_ERRORS when it cannot be asked."""
     with current_app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1)
         try:
-            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)  # type: ignore[attr-defined]
         except ChannelError:
             return 0  # an empty queue does not exist for this transport
 
@@ -95,10 +98,10 @@ def _timeouts(executions: Iterable[JobExecution]) -> dict[object, int]:
     return dict(ScheduledJob.objects.filter(id__in=jobs).values_list("id", "timeout_seconds"))
 
 
-def _publish(execution: JobExecution, timeout_seconds: int | None, producer: object) -> None:
+def _publish(execution: JobExecution, timeout_seconds: int | None, producer: Producer) -> None:
     shown = {"job": execution.job_name, "scheduledFor": execution.scheduled_for and f"{execution.scheduled_for:%FT%TZ}"}
     current_app.send_task(
-        registry.get(execution.job_type).name,
+        _task_name(execution.job_type),
         task_id=str(execution.id),
         queue=execution.queue,
         # The Redis transport serves priority 0 first, SPEC's 9 is first.
@@ -110,3 +113,12 @@ def _publish(execution: JobExecution, timeout_seconds: int | None, producer: obj
         producer=producer,
         retry=False,
     )
+
+
+def _task_name(job_type: str) -> str:
+    """The task that runs this type. One that is not registered here (any more) rings by its own name: a worker that
+    knows it may take it, and meanwhile it must not keep the other rows from being rung."""
+    try:
+        return registry.get(job_type).name
+    except registry.UnknownJobType:
+        return job_type

@@ -25,9 +25,20 @@ def take(execution: JobExecution) -> Claim:
     return claim
 
 
-def held(execution_id: str) -> Claim | None:
-    return _held.get(uuid.UUID(execution_id))
+def held(task_id: str | None) -> Claim | None:
+    """None too for a task id that is no execution's: anybody may send a message."""
+    key = execution_id(task_id)
+    return _held.get(key) if key else None
 
 
-def release(execution_id: str) -> Claim | None:
-    return _held.pop(uuid.UUID(execution_id), None)
+def release(task_id: str | None) -> Claim | None:
+    key = execution_id(task_id)
+    return _held.pop(key, None) if key else None
+
+
+def execution_id(task_id: str | None) -> uuid.UUID | None:
+    """The execution that a Celery task id names; None when it is no uuid."""
+    try:
+        return uuid.UUID(task_id or "")
+    except (TypeError, ValueError, AttributeError):
+        return None

@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
@@ -19,9 +21,10 @@ from executions import bell, ids, partitions
 from executions.failpoints import failpoint
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
+from jobs import cron, registry
 from jobs.clock import database_now
-from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, Trigger
-from jobs.models import ScheduledJob
+from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
+from jobs.models import ScheduledJob, check_parameters
 from jobs.signals import job_changed, job_changing
 
 logger = logging.getLogger(__name__)
@@ -48,14 +51,16 @@ class NotADueTime(ValueError):
     """`scheduledFor` of a run-now must be a past due time of the job."""
 
 
-# --- The schedule fires ------------------------------------------------------------------------------------------------
+# --- The schedule fires ----------------------------------------------------------------------------------------------
 def fire_due() -> int:
     """Settle every due time that has come, batch by batch; return how many rows were written."""
     written = 0
+    without_schedule: set[uuid.UUID] = set()
     while True:
         with transaction.atomic():
-            jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH)
-            rows = settle(jobs, database_now()) if jobs else []
+            jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH, without=without_schedule)
+            without_schedule |= {job.id for job in jobs if not _has_schedule(job)}
+            rows = settle([job for job in jobs if job.id not in without_schedule], database_now()) if jobs else []
             failpoint("fire.before_commit")
         failpoint("fire.after_commit")
         bell.ring([row for row in rows if _is_free_to_start(row)])
@@ -77,9 +82,22 @@ def settle(jobs: Sequence[ScheduledJob], now: datetime) -> list[JobExecution]:
         job.next_execution_at = job.schedule.next_after(due_times[-1] if due_times else now)
         next_times.append((job.id, job.next_execution_at))
     insert(rows)
+    _make_way([job.id for job in jobs if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING], rows, now)
     if next_times:
         ScheduledJob.advance(next_times)
     return rows
+
+
+def _has_schedule(job: ScheduledJob) -> bool:
+    """False when the stored schedule cannot be read any more, as after an update that took its time zone away.
+
+    Such a job keeps its due time, and catches up by its policy once it is mended; the others do not wait for it.
+    """
+    try:
+        return bool(job.schedule)
+    except cron.CronError as fault:
+        logger.error("Job %s cannot be fired until its schedule is corrected: %s", job.key, fault)
+        return False
 
 
 def insert(rows: Sequence[JobExecution]) -> None:
@@ -106,7 +124,7 @@ def release_held() -> int:
     return len(freed)
 
 
-# --- Somebody asks -----------------------------------------------------------------------------------------------------
+# --- Somebody asks ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class RunRequest:
     """A run-now as the caller put it. `parameters` None: the stored ones; `scheduled_for`: a past due time again."""
@@ -121,11 +139,33 @@ class RunRequest:
         body = json.dumps([self.parameters, self.scheduled_for and self.scheduled_for.isoformat()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
+    @property
+    def keeps_stored_parameters(self) -> bool:
+        """Whether the run does what the job's own definition says, at most less of it (`dryRun`)."""
+        return self.parameters is None or self.parameters == {"dryRun": True}
+
+    def parameters_for(self, job: ScheduledJob) -> dict[str, Any] | None:
+        """The run's parameters: `dryRun` alone is laid over the stored ones, all others take their place.
+
+        Raises ValidationError on `parameters`, UnknownJobType.
+        """
+        job_type = registry.get(job.job_type)
+        if self.parameters is None:
+            return job.parameters
+        is_laid_over = self.parameters.keys() == {"dryRun"}
+        parameters = {**(job.parameters or {}), **self.parameters} if is_laid_over else self.parameters
+        try:
+            check_parameters(job_type, parameters)
+        except ValidationError as fault:
+            raise ValidationError({"parameters": fault.messages}) from None
+        return parameters
+
 
 def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
     """Queue a run beside the schedule, ring for it, and return its row; the same idempotency key gives the same row.
 
-    Raises JobNotEnabled, AlreadyRunning, KeyReused, NotADueTime, ScheduledJob.DoesNotExist (deleted meanwhile).
+    Raises JobNotEnabled, AlreadyRunning, KeyReused, NotADueTime, ValidationError on `parameters`, UnknownJobType,
+    ScheduledJob.DoesNotExist (deleted meanwhile).
     """
     with transaction.atomic():
         job = ScheduledJob.objects.live().select_for_update(no_key=True).get(pk=job.pk)
@@ -144,8 +184,10 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
             scheduled_for=request.scheduled_for, available_at=None if admitted.is_held else now,
         )  # fmt: skip
         row.triggered_by = request.by
-        row.parameters = job.parameters if request.parameters is None else request.parameters
+        row.parameters = request.parameters_for(job)
         insert([row])
+        if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING:
+            _make_way([job.id], [row], now)
         if request.idempotency_key:
             IdempotencyKey.objects.create(
                 caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
@@ -177,14 +219,13 @@ _CARRIED_TO_RETRY = (
 )  # fmt: skip
 
 
-# --- The job changes ---------------------------------------------------------------------------------------------------
+# --- The job changes -------------------------------------------------------------------------------------------------
 @receiver(job_changing)
 def _settle_before_change(job: ScheduledJob, now: datetime, **_kwargs: Any) -> None:
     """A change first settles, in its own transaction, what was due under the old definition (SPEC §2)."""
-    while job.next_execution_at and job.next_execution_at <= now:
+    while job.next_execution_at and job.next_execution_at <= now and _has_schedule(job):
         rows = settle([job], now)
-        free = [row for row in rows if _is_free_to_start(row)]
-        transaction.on_commit(lambda rows=free: bell.ring(rows))
+        transaction.on_commit(partial(bell.ring, [row for row in rows if _is_free_to_start(row)]))
 
 
 @receiver(job_changed)
@@ -199,7 +240,7 @@ def _cancel_what_waits(job: ScheduledJob, changed: frozenset[str], now: datetime
     )
 
 
-# --- Rows --------------------------------------------------------------------------------------------------------------
+# --- Rows ------------------------------------------------------------------------------------------------------------
 def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
     """What is under way for each of these jobs, from one query."""
     found = {job.id: Activity() for job in jobs}
@@ -208,13 +249,24 @@ def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
         cursor.execute(
             "SELECT job_id,"
             " bool_or(status = 'Running' OR available_at <= clock_timestamp()),"
-            " bool_or(status = 'Queued' AND available_at IS NULL AND trigger <> 'CatchUp')"
+            # Of RunAll, the runs that are made up one after another do not count; of RunOnce the one does.
+            " bool_or(status = 'Queued' AND available_at IS NULL AND (trigger <> 'CatchUp' OR job_id <> ALL(%s)))"
             " FROM executions_jobexecution WHERE status IN ('Queued', 'Running') AND job_id = ANY(%s) GROUP BY job_id",
-            [watched],
+            [[job.id for job in jobs if job.misfire_policy == MisfirePolicy.RUN_ALL], watched],
         )
         for job_id, is_active, has_held in cursor.fetchall():
             found[job_id] = Activity(bool(is_active), bool(has_held))
     return found
+
+
+def _make_way(job_ids: Sequence[uuid.UUID], new: Sequence[JobExecution], now: datetime) -> None:
+    """CancelRunning: what is active of these jobs ends, so that the held new run can start."""
+    waiting = {row.job_id for row in new if row.status == ExecutionStatus.QUEUED and row.available_at is None}
+    older = JobExecution.objects.active().filter(job_id__in=waiting.intersection(job_ids))
+    older.filter(status=ExecutionStatus.RUNNING).update(cancel_requested_at=now)
+    older.filter(status=ExecutionStatus.QUEUED).update(
+        status=ExecutionStatus.CANCELLED, reason=Reason.OVERLAP, completed_at=now
+    )
 
 
 def _row(job: ScheduledJob, planned: Planned, now: datetime) -> JobExecution:

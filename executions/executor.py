@@ -8,54 +8,62 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from executions import ledger
 from executions.claims import Claim
 from executions.context import RunContext
 from executions.ledger import Outcome
 from jobs import gateways, registry
-from jobs.base import JobCancelled, JobError
+from jobs.base import Job, JobCancelled, JobError, JobParameters
 from jobs.enums import ExecutionStatus, Reason
-from jobs.models import ScheduledJob
 
 
 class JobExecutor:
     """Runs the job of one claim."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, *, timeout_seconds: float | None = None) -> None:
         self.claim = claim
+        self.timeout_seconds = timeout_seconds
 
     def execute(self) -> Outcome:
         try:
             job_type = registry.get(self.claim.execution.job_type)
-            context = self._context(job_type)
-            with self.claim.output.capturing_logs():
-                return self._completed(job_type().execute(context))
+            parameters = registry.parse_parameters(job_type, self.claim.execution.parameters)
         except registry.UnknownJobType as fault:
             return self._failed(_("Job type “%(name)s” is not registered in this worker.") % {"name": fault.args[0]})
         except ValidationError as fault:
             return self._failed(_("The parameters do not suit the job type: ") + " ".join(fault.messages))
+        return self._run(job_type, parameters)
+
+    def _run(self, job_type: type[Job[Any]], parameters: JobParameters) -> Outcome:
+        try:
+            context = RunContext(self.claim.execution, parameters, self.claim.output, gateways.current())
+            with self.claim.output.capturing_logs():
+                return self._completed(job_type().execute(context))
         except JobCancelled:
             return Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
         except SoftTimeLimitExceeded:
             return self._timed_out()
         except JobError as fault:
-            return self._failed(str(fault), can_retry=not fault.permanent, stack_trace=traceback.format_exc())
+            text = str(fault) or type(fault).__name__
+            return self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())
         # SystemExit too: a job that calls sys.exit() must not take the worker's process with it.
         except (Exception, SystemExit) as fault:
             text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
             return self._failed(text, can_retry=True, stack_trace=traceback.format_exc())
 
-    def _context(self, job_type: Any) -> RunContext:
-        execution = self.claim.execution
-        parameters = registry.parse_parameters(job_type, execution.parameters)
-        return RunContext(execution, parameters, self.claim.output, gateways.current())
-
     def _completed(self, result: Mapping[str, Any] | None) -> Outcome:
-        return Outcome(ExecutionStatus.COMPLETED, result=None if result is None else dict(result))
+        """A result that is no JSON object is the job's mistake, and not one to do all the work again for."""
+        try:
+            kept = None if result is None else dict(result)
+            ledger.json_text(kept)
+        except (TypeError, ValueError, RecursionError) as fault:
+            text = _("The job returned something that is no JSON object: %(fault)s") % {"fault": fault}
+            return self._failed(text, stack_trace=traceback.format_exc())
+        return Outcome(ExecutionStatus.COMPLETED, result=kept)
 
     def _timed_out(self) -> Outcome:
-        job_id = self.claim.execution.job_id
-        seconds = ScheduledJob.objects.values_list("timeout_seconds", flat=True).get(pk=job_id)
-        message = _("The run was stopped after its timeout of %(seconds)d seconds.") % {"seconds": seconds}
+        # No question to the database here: the limit may have cut one in two.
+        message = _("The run was stopped after its timeout of %(seconds)s seconds.") % {"seconds": self.timeout_seconds}
         return self._failed(message, reason=Reason.TIMEOUT, can_retry=True, stack_trace=traceback.format_exc())
 
     def _failed(

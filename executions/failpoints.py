@@ -1,6 +1,7 @@
 """Named places at which a process can be made to kill itself, so that crash tests are exact.
 
-SCHEDULER_FAILPOINT=name[:n] makes the n-th passing of `name` (default the first) a SIGKILL. Unset, it costs a comparison.
+SCHEDULER_FAILPOINT=name[:n] makes the n-th passing of `name` (default the first) a SIGKILL.
+Unset, it costs a comparison.
 """
 
 import os

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import random
+import re
 import socket
 import uuid
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from django.db import connection, transaction
 from executions import dispatch
 from executions.failpoints import failpoint
 from executions.models import JobExecution, OutputChunk
+from executions.output import storable
 from jobs.clock import database_now
-from jobs.enums import ExecutionStatus, Reason
+from jobs.enums import ExecutionStatus
 from jobs.models import FIGURE_STRIPES, ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Outcome:
     error_message: str | None = None
     stack_trace: str | None = None
     can_retry: bool = False
+    is_substitute: bool = False  # stands for an outcome that the database could not take
 
 
 def claim(execution_id: uuid.UUID, *, worker_name: str, worker_id: uuid.UUID | None) -> JobExecution | None:
@@ -65,6 +68,13 @@ def close(execution: JobExecution, outcome: Outcome, *, output: str) -> bool:
     return is_ours
 
 
+def json_text(result: Any) -> str:
+    """A job's result as PostgreSQL takes it. Raises TypeError, ValueError or RecursionError when it is no JSON."""
+    text = json.dumps(result, cls=DjangoJSONEncoder, ensure_ascii=False, allow_nan=False)
+    # A backslash that is itself escaped may stand before: only an odd one makes this a NUL.
+    return storable(re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", "\\1\N{REPLACEMENT CHARACTER}", text))
+
+
 def output_so_far(execution_id: uuid.UUID) -> str:
     """What a run has written of its output, for who must close it in its place."""
     return "".join(OutputChunk.objects.filter(execution_id=execution_id).order_by("id").values_list("text", flat=True))
@@ -79,12 +89,10 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str) -> bool:
                 "token": execution.claim_token,
                 "status": outcome.status.value,
                 "reason": outcome.reason,
-                "result": None
-                if outcome.result is None
-                else _without_nul(json.dumps(outcome.result, cls=DjangoJSONEncoder)),
-                "error": _without_nul(outcome.error_message),
-                "stack": _without_nul(outcome.stack_trace),
-                "output": _without_nul(output) or "",
+                "result": None if outcome.result is None else json_text(outcome.result),
+                "error": outcome.error_message and storable(outcome.error_message),
+                "stack": outcome.stack_trace and storable(outcome.stack_trace),
+                "output": storable(output),
                 "successful": int(outcome.status == ExecutionStatus.COMPLETED),
                 "failed": int(outcome.status == ExecutionStatus.FAILED),
                 "stripe": os.getpid() % FIGURE_STRIPES,
@@ -102,11 +110,6 @@ def _retry(execution: JobExecution) -> None:
     now = database_now()
     delay = job.retry_delay(attempt, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
     dispatch.make_retry(execution, available_at=now + delay, now=now)
-
-
-def _without_nul(text: str | None) -> str | None:
-    """PostgreSQL stores no NUL, neither raw nor escaped in JSON; a job's words may hold one."""
-    return text and text.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\\u0000", "\\ufffd")
 
 
 _CLOSE = """
@@ -127,9 +130,11 @@ WITH closed AS (
         successful = figures.successful + excluded.successful,
         failed = figures.failed + excluded.failed,
         duration_total = figures.duration_total + excluded.duration_total,
-        last_started_at = excluded.last_started_at,
-        last_status = excluded.last_status,
-        last_error = excluded.last_error
+        last_started_at = greatest(figures.last_started_at, excluded.last_started_at),
+        last_status = CASE WHEN figures.last_started_at > excluded.last_started_at
+            THEN figures.last_status ELSE excluded.last_status END,
+        last_error = CASE WHEN figures.last_started_at > excluded.last_started_at
+            THEN figures.last_error ELSE excluded.last_error END
 )
 SELECT 1 FROM closed
 """

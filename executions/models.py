@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs.enums import ExecutionStatus, Trigger
@@ -20,13 +21,12 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def active(self) -> "ExecutionQuerySet":
         """Running, or Queued and free to start: what the overlap policies count (SPEC §5)."""
         return self.filter(
-            Q(status=ExecutionStatus.RUNNING)
-            | Q(status=ExecutionStatus.QUEUED, available_at__lte=models.functions.Now())
+            Q(status=ExecutionStatus.RUNNING) | Q(status=ExecutionStatus.QUEUED, available_at__lte=Now())
         )
 
     def waiting(self) -> "ExecutionQuerySet":
         """Queued and free to start: what some worker should take."""
-        return self.filter(status=ExecutionStatus.QUEUED, available_at__lte=models.functions.Now())
+        return self.filter(status=ExecutionStatus.QUEUED, available_at__lte=Now())
 
 
 class JobExecution(models.Model):

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.5
 MESSAGE_MAX_LENGTH = 200
+
+
+def storable(text: Any) -> str:
+    """PostgreSQL's text holds neither NUL nor half a surrogate pair; a job's words may."""
+    return str(text).replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 class RunOutput:
@@ -34,11 +40,11 @@ class RunOutput:
         self._writing = threading.Lock()
 
     def add(self, message: str, level: str = "INFO") -> None:
-        line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {level} {message}\n"
+        line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {level} {storable(message)}\n"
         with self._lock:
             if self._is_full:
                 return
-            self._size += len(line.encode(errors="replace"))
+            self._size += len(line.encode())
             if self._size > settings.SCHEDULER_OUTPUT_MAX_BYTES:
                 self._is_full = True
                 line = _("Output is longer than %(max)d bytes; the rest was left out.") % {
@@ -60,7 +66,7 @@ class RunOutput:
             root.removeHandler(handler)
 
     def progress(self, percent: int, message: str) -> None:
-        self._progress = (max(0, min(100, percent)), message[:MESSAGE_MAX_LENGTH])
+        self._progress = (max(0, min(100, percent)), storable(message)[:MESSAGE_MAX_LENGTH])
         _flusher.watch(self)
 
     @property
@@ -88,8 +94,7 @@ class RunOutput:
             self._progress = None
         try:
             if new:
-                text = "".join(new).replace("\x00", "\N{REPLACEMENT CHARACTER}")
-                OutputChunk.objects.create(execution_id=self.execution_id, text=text)
+                OutputChunk.objects.create(execution_id=self.execution_id, text="".join(new))
                 self._unwritten = unwritten
             if progress:
                 JobExecution.objects.filter(id=self.execution_id).update(
@@ -138,6 +143,7 @@ class _Flusher:
         while True:
             with self._changed:
                 while not self._outputs:
+                    connection.close()  # of this thread: most runs are over before it is needed again
                     self._changed.wait()
             threading.Event().wait(FLUSH_SECONDS)
             with self._changed:

@@ -11,9 +11,10 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.signals import task_failure, task_postrun, task_prerun, task_revoked, task_success
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 
 from executions import claims, ledger, workers
+from executions.bell import HARD_KILL_GRACE_SECONDS
 from executions.claims import Claim
 from executions.ledger import Outcome
 from executions.models import JobExecution
@@ -54,15 +55,15 @@ def on_success(sender: Any, result: Any, **_kwargs: Any) -> None:
 def on_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_kwargs: Any) -> None:
     if claim := _claim_of(sender, task_id):
         _record(claim, claim.outcome or _outcome_of(exception, str(einfo.traceback) if einfo else None))
-    elif isinstance(sender, JobTask) and workers.is_main_process():
-        _record_for_child(uuid.UUID(task_id), exception)
+    elif isinstance(sender, JobTask) and workers.is_main_process() and (key := claims.execution_id(task_id)):
+        _record_for_child(key, exception)
 
 
 @task_revoked.connect
-def on_revoked(request: Any, **_kwargs: Any) -> None:
-    if isinstance(request.task, JobTask) and workers.is_main_process():
-        outcome = Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
-        _close_for_child(uuid.UUID(request.id), outcome)
+def on_revoked(sender: Any, request: Any, **_kwargs: Any) -> None:
+    key = claims.execution_id(request.id)
+    if key and isinstance(sender, JobTask) and workers.is_main_process():
+        _close_for_child(key, Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED))
 
 
 @task_postrun.connect
@@ -77,14 +78,15 @@ def _claim_of(task: Any, task_id: str) -> Claim | None:
 
 
 def _outcome_of(exception: BaseException, stack_trace: str | None) -> Outcome:
-    reason = Reason.TIMEOUT if isinstance(exception, TimeLimitExceeded) else Reason.ERROR
+    is_timeout = isinstance(exception, TimeLimitExceeded | SoftTimeLimitExceeded)
     return Outcome(
-        ExecutionStatus.FAILED, reason, error_message=str(exception), stack_trace=stack_trace, can_retry=True
-    )
+        ExecutionStatus.FAILED, Reason.TIMEOUT if is_timeout else Reason.ERROR,
+        error_message=str(exception) or type(exception).__name__, stack_trace=stack_trace, can_retry=True,
+    )  # fmt: skip
 
 
 def _record(claim: Claim, outcome: Outcome) -> None:
-    """Write the outcome; while the database is away, keep it and try again. This process takes no other run meanwhile."""
+    """Write the outcome; while the database is away, keep it and try again. No other run is taken meanwhile."""
     output = claim.output.close()
     tries = 0
     while True:
@@ -92,14 +94,25 @@ def _record(claim: Claim, outcome: Outcome) -> None:
             if not ledger.close(claim.execution, outcome, output=output):
                 logger.warning("The late result of execution %s was refused.", claim.execution.id)
             return
-        except Error as fault:
+        except (OperationalError, InterfaceError) as fault:
             pause = RECORD_AGAIN_AFTER_SECONDS[min(tries, len(RECORD_AGAIN_AFTER_SECONDS) - 1)]
             logger.warning("Execution %s cannot be recorded yet (%s); again in %s s", claim.execution.id, fault, pause)
         except SoftTimeLimitExceeded:
             continue  # the run itself is over: its limit does not end the writing
+        except Exception as fault:
+            # Not the database is away but what is to be written does not fit it: no further try would change that.
+            logger.exception("Execution %s cannot be recorded as it ended.", claim.execution.id)
+            pause = RECORD_AGAIN_AFTER_SECONDS[-1] if outcome.is_substitute else 0.0
+            outcome, output = _substitute(fault), ""
         connection.close()
         tries += 1
         _sleep(pause)
+
+
+def _substitute(fault: Exception) -> Outcome:
+    """What is written in place of an outcome that cannot be: failed, but not tried again, for the work is done."""
+    text = f"The end of this run could not be recorded: {type(fault).__name__}"
+    return Outcome(ExecutionStatus.FAILED, Reason.ERROR, error_message=text, is_substitute=True)
 
 
 def _sleep(seconds: float) -> None:

@@ -17,14 +17,15 @@ class JobFailed(Exception):
     """Tells Celery, its events and Flower that the run failed. The ledger has the whole story."""
 
 
-class JobTask(Task):  # type: ignore[misc]
+class JobTask(Task):  # type: ignore[misc,type-arg]
     """A run. Its id is the execution's id; it goes ahead only if `task_prerun` claimed that row for this process."""
 
     def run(self) -> Any:
-        claim = claims.held(self.request.id)
+        claim = claims.held(str(self.request.id))
         if claim is None:
             raise Ignore
-        claim.outcome = JobExecutor(claim).execute()
+        _hard, soft = self.request.timelimit or (None, None)
+        claim.outcome = JobExecutor(claim, timeout_seconds=soft).execute()
         return told_to_celery(claim.outcome)
 
 

@@ -12,6 +12,7 @@ from celery.worker import state
 from django.db import Error, connection
 from django.db.models.functions import Now
 
+from executions import claims
 from executions.models import Worker
 
 logger = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ def _stop(**_kwargs: Any) -> None:
 @worker_init.connect
 def _announce(**_kwargs: Any) -> None:
     """Give this worker its id before the child processes are forked, so that they know it too."""
-    global _id, _main_pid  # noqa: PLW0603 - one per process
+    global _id, _main_pid
     _id, _main_pid = uuid.uuid4(), os.getpid()
 
 
 def _beat(consumer: Any) -> None:
+    worker_id = _id or uuid.uuid4()
     queues = sorted(consumer.app.amqp.queues.consume_from)
     about = {
         "name": consumer.hostname,
@@ -61,9 +63,9 @@ def _beat(consumer: Any) -> None:
     }
     while True:
         try:
-            held = [uuid.UUID(request.id) for request in list(state.active_requests)]
+            held = [key for request in list(state.active_requests) if (key := claims.execution_id(request.id))]
             Worker.objects.update_or_create(
-                id=_id,
+                id=worker_id,
                 defaults={"execution_ids": held, "last_seen_at": Now()},
                 create_defaults={**about, "execution_ids": held, "started_at": Now(), "last_seen_at": Now()},
             )
@@ -73,7 +75,7 @@ def _beat(consumer: Any) -> None:
         if _stopping.wait(BEAT_SECONDS):
             break
     try:
-        Worker.objects.filter(id=_id).update(stopped_at=Now())
+        Worker.objects.filter(id=worker_id).update(stopped_at=Now())
     except Error as fault:
         logger.warning("The end of this worker could not be written: %s", fault)
     connection.close()

@@ -9,12 +9,13 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jobs import cron, registry
-from jobs.models import ScheduledJob
+from jobs.models import DEFINITION_FIELDS, ScheduledJob
 
 
 class ReadableJSONField(forms.JSONField):
@@ -28,6 +29,12 @@ class ReadableJSONField(forms.JSONField):
         return (
             super().prepare_value(value) if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         )
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return InvalidJSONInput(data)
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -63,11 +70,12 @@ class ScheduledJobForm(forms.ModelForm):  # type: ignore[type-arg]
     time_zone = forms.ChoiceField(label=_("Time zone"), initial=cron.DEFAULT_TIME_ZONE)
     parameters = ReadableJSONField(
         label=_("Parameters"), required=False,
-        widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField monospace", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 9, "class": "vLargeTextField monospace", "spellcheck": "false"}),
         help_text=_("A JSON object; leave it empty to take every default."),
     )  # fmt: skip
     notification_emails = AddressListField(
-        label=_("Notification e-mails"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Notification e-mails"), required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
         help_text=_("One address a line."),
     )  # fmt: skip
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -82,7 +90,7 @@ class ScheduledJobForm(forms.ModelForm):  # type: ignore[type-arg]
         )  # fmt: skip
         widgets = {
             "name": forms.TextInput(attrs={"class": "vLargeTextField"}),
-            "description": forms.Textarea(attrs={"rows": 2}),
+            "description": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
             "cron_expression": forms.TextInput(
                 attrs={"class": "monospace", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
             ),
@@ -130,7 +138,7 @@ class ScheduledJobForm(forms.ModelForm):  # type: ignore[type-arg]
     @property
     def definition(self) -> dict[str, Any]:
         """The cleaned fields as the verbs take them."""
-        return {name: value for name, value in self.cleaned_data.items() if name in self.Meta.fields}
+        return {name: value for name, value in self.cleaned_data.items() if name in DEFINITION_FIELDS}
 
 
 class PauseForm(forms.Form):

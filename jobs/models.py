@@ -1,15 +1,17 @@
 """What runs and when: ScheduledJob with its verbs, its revisions, its figures and its small durable state."""
 
 import json
+import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, validate_email
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
@@ -65,7 +67,7 @@ class ScheduledJob(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(
         _("key"), max_length=200, editable=False,
-        validators=[RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Use lower-case letters, digits and hyphens."))],
+        validators=[RegexValidator(r"^[a-z0-9]+([-_][a-z0-9]+)*\Z", _("Use lower-case letters, digits and hyphens."))],
     )  # fmt: skip
     name = models.CharField(_("name"), max_length=200)
     description = models.CharField(_("description"), max_length=1000, blank=True)
@@ -106,7 +108,7 @@ class ScheduledJob(models.Model):
     notification_emails = models.JSONField(_("notification e-mails"), default=list, blank=True)
     queue = models.CharField(
         _("queue"), max_length=100, default="default",
-        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", _("Use letters, digits, dots and hyphens."))],
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", _("Use letters, digits, dots and hyphens."))],
     )  # fmt: skip
     priority = models.PositiveSmallIntegerField(_("priority"), default=5, validators=_between(0, 9))
 
@@ -173,6 +175,8 @@ class ScheduledJob(models.Model):
         """
         with transaction.atomic():
             job, now = self._locked(expected_version)
+            if "time_zone" in changes:
+                changes["time_zone"] = changes["time_zone"] or cron.DEFAULT_TIME_ZONE
             changed = frozenset(name for name, value in changes.items() if getattr(job, name) != value)
             if not changed:
                 return job
@@ -213,8 +217,10 @@ class ScheduledJob(models.Model):
     @classmethod
     def resume_elapsed(cls) -> "list[ScheduledJob]":
         """End the pauses whose `paused_until` has come; return the jobs."""
-        elapsed = cls.objects.live().filter(status=JobStatus.PAUSED, paused_until__lte=models.functions.Now())
-        return [job.resume(by=SYSTEM_USER_ID) for job in elapsed]
+        elapsed = cls.objects.live().filter(status=JobStatus.PAUSED, paused_until__lte=Now())
+        with transaction.atomic():
+            # Locked first: nobody disables or deletes one between the look and the verb.
+            return [job.resume(by=SYSTEM_USER_ID) for job in elapsed.select_for_update(no_key=True, skip_locked=True)]
 
     def retire(self, *, by: uuid.UUID, expected_version: int | None = None) -> None:
         """Delete: off the schedule and out of every list at once. Its history stays; its name and key are free."""
@@ -231,13 +237,14 @@ class ScheduledJob(models.Model):
 
     # --- Asked by the schedule ---------------------------------------------------------------------------------------
     @classmethod
-    def claim_due(cls, *, limit: int) -> "list[ScheduledJob]":
+    def claim_due(cls, *, limit: int, without: Collection[uuid.UUID] = ()) -> "list[ScheduledJob]":
         """Lock at most `limit` jobs whose due time has come by the database's clock, the longest overdue first.
 
         Call it inside a transaction. Jobs that somebody else holds are left out: two beats never fire one job at once.
         """
         return list(
-            cls.objects.filter(next_execution_at__lte=models.functions.Now())
+            cls.objects.filter(next_execution_at__lte=Now())
+            .exclude(id__in=without)
             .order_by("next_execution_at")
             .select_for_update(no_key=True, skip_locked=True)[:limit]
         )
@@ -370,7 +377,7 @@ class ScheduledJob(models.Model):
         for address in self.notification_emails:
             try:
                 validate_email(address)
-            except (ValidationError, TypeError):
+            except (ValidationError, TypeError, AttributeError):  # the last two for what is no text at all
                 text = _("“%(address)s” is not an e-mail address.")
                 raise ValidationError(text, params={"address": str(address)[:100]}) from None
 
@@ -400,6 +407,7 @@ class ScheduledJob(models.Model):
 
     def _settle_into_schedule(self, now: datetime) -> None:
         """The next due time after `now`; left open where the definition is at fault, which `clean` then says."""
+        self.time_zone = self.time_zone or cron.DEFAULT_TIME_ZONE
         try:
             self.next_execution_at = self.schedule.next_after(now) if self.is_on_schedule else None
         except cron.CronError:
@@ -408,7 +416,12 @@ class ScheduledJob(models.Model):
     def _store(self, *, by: uuid.UUID, now: datetime, changed: frozenset[str]) -> None:
         # The range checks repeat the fields' own, with a query each; the database holds them all the same.
         self.full_clean(validate_constraints=False)
-        self.save()
+        try:
+            with transaction.atomic():
+                self.save()
+        except IntegrityError:
+            self._check_unique()  # somebody took the name or key between the look and the save
+            raise
         self._append_revision(by=by, now=now)
         periodic.mirror(self)
         job_changed.send(ScheduledJob, job=self, changed=changed, now=now)
@@ -423,14 +436,15 @@ class ScheduledJob(models.Model):
 
     def _free_key(self) -> str:
         """A slug of the name, with a number behind it when another live job has that key."""
-        slug = slugify(self.name)[:190] or "job"
+        slug = re.sub(r"[-_]{2,}", "-", slugify(self.name))[:190].strip("-_") or "job"
         taken = set(ScheduledJob.objects.live().filter(key__startswith=slug).values_list("key", flat=True))
+        taken |= periodic.foreign_names(slug)
         return next(key for key in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if key not in taken)
 
     @property
     def _last(self) -> "JobFigures | None":
-        rows = [row for row in self.figures.all() if row.last_started_at]
-        return max(rows, key=lambda row: row.last_started_at, default=None)
+        rows = [(row.last_started_at, row.id, row) for row in self.figures.all() if row.last_started_at]
+        return max(rows)[-1] if rows else None
 
 
 def check_parameters(job_type: Any, parameters: Any) -> None:
@@ -439,11 +453,13 @@ def check_parameters(job_type: Any, parameters: Any) -> None:
         raise ValidationError(_("Parameters must be a JSON object."))
     if _depth(parameters) > PARAMETERS_MAX_DEPTH:
         raise ValidationError(_("Parameters are nested deeper than %(max)d levels.") % {"max": PARAMETERS_MAX_DEPTH})
-    text = json.dumps(parameters, ensure_ascii=False)
     try:
+        text = json.dumps(parameters, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
     except UnicodeEncodeError:
         raise ValidationError(_("Parameters hold characters that are no valid text.")) from None
+    except ValueError:
+        raise ValidationError(_("Parameters hold a number that is no JSON: NaN or infinite.")) from None
     if "\\u0000" in text.replace("\\\\", ""):
         raise ValidationError(_("Parameters hold a NUL character, which cannot be stored."))
     if size > PARAMETERS_MAX_BYTES:

@@ -17,9 +17,7 @@ LAST_PAGE = 1_000_000_000
 
 class PageQuery(Query):
     page = serializers.IntegerField(default=1, min_value=1, max_value=LAST_PAGE)
-    page_size = serializers.IntegerField(
-        default=DEFAULT_SIZE, min_value=1, help_text="More than 200 counts as 200."
-    )
+    page_size = serializers.IntegerField(default=DEFAULT_SIZE, min_value=1, help_text="More than 200 counts as 200.")
 
 
 class Pages(BasePagination):

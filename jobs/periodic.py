@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -28,7 +29,7 @@ MARK = "Mirror of a scheduled job. Read-only: edit the job itself."
 def mirror(job: "ScheduledJob") -> None:
     """Write the job's rows. Raises ValidationError on `key` when a task of somebody else's has that name."""
     found = PeriodicTask.objects.filter(name=job.key).first()
-    if found is not None and found.task != BELL_TASK:
+    if job.key == TICK_NAME or (found is not None and not _is_ours(found)):
         raise ValidationError(
             {"key": _("A periodic task named “%(key)s” exists already; choose another key.") % {"key": job.key}}
         )
@@ -47,8 +48,14 @@ def unmirror(job: "ScheduledJob") -> None:
 
 
 def mirrored() -> Any:
-    """The PeriodicTasks that are ours: the mirrors and the tick."""
-    return PeriodicTask.objects.filter(task=BELL_TASK)
+    """The PeriodicTasks that are ours: the mirrors and the tick. Also a mirror whose task somebody changed."""
+    return PeriodicTask.objects.filter(Q(task=BELL_TASK) | Q(description=MARK))
+
+
+def foreign_names(beginning: str) -> set[str]:
+    """The names of this beginning that no job can have as its key: somebody else's tasks, and the tick's."""
+    others = PeriodicTask.objects.filter(name__startswith=beginning).exclude(pk__in=mirrored().values("pk"))
+    return {TICK_NAME, *others.values_list("name", flat=True)}
 
 
 def drift(jobs: Iterable["ScheduledJob"]) -> list[str]:
@@ -56,12 +63,14 @@ def drift(jobs: Iterable["ScheduledJob"]) -> list[str]:
     rows = {row.name: row for row in mirrored().select_related("crontab", "interval")}
     found = []
     tick = rows.pop(TICK_NAME, None)
-    if tick is None or not tick.enabled or tick.interval is None or tick.interval.every != TICK_SECONDS:
+    if tick is None or not tick.enabled or not _is_every_tick(tick.interval):
         found.append(f"{TICK_NAME}: the row is missing or was changed")
     for job in jobs:
         row = rows.pop(job.key, None)
         if row is None:
             found.append(f"{job.key}: has no periodic task")
+        elif not _has_schedule(job):
+            found.append(f"{job.key}: the job's own schedule cannot be read; correct the job")
         elif changed := [name for name, value in _wanted(job).items() if getattr(row, name) != value]:
             found.append(f"{job.key}: {', '.join(changed)} differ from the job")
     return found + [f"{name}: a periodic task without a live job" for name in rows]
@@ -71,14 +80,31 @@ def rebuild(jobs: Iterable["ScheduledJob"]) -> None:
     """Make the mirror agree with the live jobs."""
     jobs = list(jobs)
     mirrored().exclude(name__in=[TICK_NAME, *(job.key for job in jobs)]).delete()
-    tick, _created = IntervalSchedule.objects.get_or_create(every=TICK_SECONDS, period=IntervalSchedule.SECONDS)
+    every = {"every": TICK_SECONDS, "period": IntervalSchedule.SECONDS}
+    tick = IntervalSchedule.objects.filter(**every).first() or IntervalSchedule.objects.create(**every)
     wanted = {
         "task": BELL_TASK, "interval": tick, "crontab": None, "enabled": True, "expire_seconds": TICK_SECONDS,
         "description": "Fires what is due when the stock DatabaseScheduler runs; our own beat does not need it.",
     }  # fmt: skip
     PeriodicTask.objects.update_or_create(name=TICK_NAME, defaults=wanted)
     for job in jobs:
-        mirror(job)
+        if _has_schedule(job):
+            mirror(job)
+
+
+def _has_schedule(job: "ScheduledJob") -> bool:
+    try:
+        return bool(job.schedule)
+    except cron.CronError:
+        return False
+
+
+def _is_ours(row: PeriodicTask) -> bool:
+    return row.task == BELL_TASK or row.description == MARK
+
+
+def _is_every_tick(interval: IntervalSchedule | None) -> bool:
+    return interval is not None and (interval.every, interval.period) == (TICK_SECONDS, IntervalSchedule.SECONDS)
 
 
 def _wanted(job: "ScheduledJob") -> dict[str, Any]:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from pydantic.alias_generators import to_camel
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from jobs import cron
-from jobs.base import Job
 from jobs.enums import ExecutionStatus, JobStatus
 from jobs.models import ScheduledJob, ScheduleRevision
 from jobs.wire import (
@@ -33,6 +33,17 @@ MEANING_OF_NULL: dict[str, Any] = {
     "pause_reason": "",
     "time_zone": cron.DEFAULT_TIME_ZONE,
     "notification_emails": [],
+}
+
+# The body of the original document's POST /jobs, as it stands there.
+EXAMPLE_JOB = {
+    "name": "Daily Vehicle Cleanup",
+    "description": "Remove expired listings",
+    "jobType": "CleanupExpiredListingsJob",
+    "cronExpression": "0 3 * * *",
+    "isEnabled": True,
+    "notifyOnFailure": True,
+    "notificationEmails": ["admin@okla.com.do"],
 }
 
 
@@ -101,6 +112,7 @@ class JobSerializer(Strict, WireModelSerializer):
             attrs["paused_by_user_id"] = self.context["request"].user.id
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A daily job", EXAMPLE_JOB, request_only=True)])
 class NewJobSerializer(JobSerializer):
     """A job as POST takes it: it may name its key, and no field that only the service writes."""
 
@@ -139,13 +151,12 @@ class JobTypeSerializer(CamelCase):
     name = serializers.CharField()
     aliases = serializers.ListField(child=serializers.CharField())
     description = serializers.CharField()
-    parameters_schema = serializers.SerializerMethodField(help_text="JSON Schema of `parameters`.")
+    parameters_schema = serializers.DictField(
+        source="parameters_model.model_json_schema", help_text="JSON Schema of `parameters`."
+    )
 
-    def get_parameters_schema(self, job_type: type[Job[Any]]) -> dict[str, Any]:
-        return job_type.parameters_model.model_json_schema()
 
-
-# --- Query strings -----------------------------------------------------------------------------------------------------
+# --- Query strings ---------------------------------------------------------------------------------------------------
 class JobQuery(Query):
     status = EnumField(choices=JobStatus.choices, required=False)
     job_type = serializers.CharField(required=False)
@@ -157,15 +168,12 @@ class JobQuery(Query):
 
 
 class DueTimesQuery(Query):
+    names = {"after": "from"}
     count = serializers.IntegerField(default=10, min_value=1, max_value=MOST_DUE_TIMES)
     after = Instant(required=False)
 
-    def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        return {"count": fields["count"], "from": _from(fields["after"])}
 
-
-# --- Due times ---------------------------------------------------------------------------------------------------------
+# --- Due times -------------------------------------------------------------------------------------------------------
 class DueTimeSerializer(CamelCase):
     scheduled_for = Instant()
     local = serializers.CharField(help_text="The same instant on the clock of the job's zone.")
@@ -196,14 +204,11 @@ class PreviewSerializer(DueTimesSerializer):
 class PreviewRequestSerializer(Strict):
     """An expression to look at; nothing is stored."""
 
+    names = {"after": "from"}
     cron_expression = serializers.CharField()
     time_zone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
     count = serializers.IntegerField(default=10, min_value=1, max_value=MOST_DUE_TIMES)
     after = Instant(required=False, allow_null=True)
-
-    def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        return {("from" if name == "after" else name): _from(field) for name, field in fields.items()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -213,10 +218,3 @@ class PreviewRequestSerializer(Strict):
                 raise ValidationError({"timeZone": str(fault)}) from None
             raise ValidationError({"cronExpression": ErrorDetail(str(fault), code="JOB_001")}) from None
         return attrs
-
-
-def _from(field: Any) -> Any:
-    """`from` is a word of Python: such a field is declared as `after`."""
-    if isinstance(field, Instant):
-        field.source = "after"
-    return field

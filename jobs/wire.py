@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -22,16 +22,19 @@ STRANGERS_NAMED_AT_MOST = 20
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 
 
-# --- Serializers -------------------------------------------------------------------------------------------------------
+# --- Serializers -----------------------------------------------------------------------------------------------------
 class CamelCase(serializers.Serializer[Any]):
     """Fields are declared in snake_case and stand in JSON, and in errors, in camelCase."""
+
+    names: ClassVar[dict[str, str]] = {}  # those that stand under another name: `from` cannot be declared in Python
 
     def get_fields(self) -> dict[str, Any]:
         fields = {}
         for name, field in super().get_fields().items():
-            if to_camel(name) != name and field.source is None:
+            name_there = self.names.get(name) or to_camel(name)
+            if name_there != name and field.source is None:
                 field.source = name
-            fields[to_camel(name)] = field
+            fields[name_there] = field
         return fields
 
 
@@ -77,7 +80,7 @@ class Query(CamelCase):
         return dict(query.validated_data)
 
 
-# --- Fields ------------------------------------------------------------------------------------------------------------
+# --- Fields ----------------------------------------------------------------------------------------------------------
 class EnumField(serializers.ChoiceField):
     """A word of an enum, taken in any case and given as it is written there."""
 
@@ -89,7 +92,7 @@ class EnumField(serializers.ChoiceField):
                 if word.lower() == data.lower():
                     return word
         shown = str(data)[:100] if isinstance(data, str | int | float) else type(data).__name__
-        self.fail("invalid_choice", input=shown, known=", ".join(self.choices))
+        return self.fail("invalid_choice", input=shown, known=", ".join(self.choices))
 
 
 class Instant(serializers.DateTimeField):
@@ -173,7 +176,7 @@ def timespan(value: timedelta) -> str:
     return f"{sign}{days}{hours:02}:{rest // 60:02}:{rest % 60:02}{fraction}"
 
 
-# --- JSON that may be hostile ------------------------------------------------------------------------------------------
+# --- JSON that may be hostile ----------------------------------------------------------------------------------------
 def parse_json(text: str) -> Any:
     """The value. Raises ValueError with a sentence that helps; `unfit` looks at what is inside."""
     try:

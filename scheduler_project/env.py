@@ -19,15 +19,17 @@ def load() -> Env:
     That is what lets `manage.py shell` and `celery status` beside a running `bin/up` find the same database.
     Variables that are set always win over the file.
     """
+    env = Env()
     if "DATABASE_URL" not in os.environ and LOCAL_ENVIRONMENT.is_file():
-        Env.read_env(str(LOCAL_ENVIRONMENT), recurse=False, override=False)
-    return Env()
+        env.read_env(str(LOCAL_ENVIRONMENT), recurse=False, override=False)
+    return env
 
 
 def pairs(env: Env, name: str) -> dict[str, str]:
     """`key=value,key=value` as a dict. Raises ImproperlyConfigured that names the variable and the part at fault."""
     found: dict[str, str] = {}
-    for part in env.list(name, []):
+    parts: list[str] = env.list(name, [])
+    for part in parts:
         key, separator, value = part.partition("=")
         if not separator or not key.strip() or not value.strip():
             raise ImproperlyConfigured(f"{name}: {part!r} is not of the form name=url; separate several by commas")

@@ -22,11 +22,11 @@ SCHEDULER_VERSION = "0.1.0"
 SCHEDULER_FLOWER_URL = env.str("SCHEDULER_FLOWER_URL", "http://127.0.0.1:5555").rstrip("/")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
-DEVELOPMENT_SECRET_KEY = "development-only-secret-key-which-production-refuses-to-start-with"
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key-which-production-refuses-to-start-with"  # noqa: S105
 SECRET_KEY = env.str("SCHEDULER_SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 DEBUG = env.bool("SCHEDULER_DEBUG", False)
 ALLOWED_HOSTS = env.list("SCHEDULER_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
-CSRF_TRUSTED_ORIGINS = env.list("SCHEDULER_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("SCHEDULER_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "scheduler_project.identity",
@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "dashboard",
 ]
 MIDDLEWARE = [
+    "scheduler_project.rest.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -155,12 +156,13 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["scheduler_project.identity.permissions.RolePermission"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["scheduler_project.body.Body"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "scheduler_project.rest.Pages",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS tells nothing that the schema does not
+    "DEFAULT_PAGINATION_CLASS": "jobs.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "scheduler_project.openapi.Schema",
     "EXCEPTION_HANDLER": "scheduler_project.rest.problem",
+    "NON_FIELD_ERRORS_KEY": "body",
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": False,
 }
@@ -170,6 +172,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": SCHEDULER_VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["scheduler_project.identity.permissions.RolePermission"],
+    "SCHEMA_PATH_PREFIX": "/api/scheduler",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "jobs.enums.JobStatus",
+        "ExecutionStatus": "jobs.enums.ExecutionStatus",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -183,7 +191,7 @@ USE_I18N = True
 TIME_ZONE = "UTC"  # instants are stored and sent in UTC; each job names its own zone
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("SCHEDULER_STATIC_ROOT", str(BASE_DIR / "var" / "static"))
+STATIC_ROOT = env.path("SCHEDULER_STATIC_ROOT", BASE_DIR / "var" / "static")
 SERVESTATIC_USE_FINDERS = True  # served from the packages: no collectstatic step is needed
 
 # --- Logs ------------------------------------------------------------------------------------------------------------

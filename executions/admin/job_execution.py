@@ -15,7 +15,18 @@ from executions import ids
 from executions.admin.filters import MOST_COUNTED, CappedPaginator, JobFilter, SinceFilter
 from executions.admin.reading import ReadOnlyAdmin, flower_url
 from executions.models import JobExecution, OutputChunk
-from jobs.admin.display import NOTHING, badge, duration, instant, link, page_of, people, preformatted, pretty_json
+from jobs.admin.display import (
+    NOTHING,
+    badge,
+    clock,
+    duration,
+    instant,
+    link,
+    page_of,
+    people,
+    preformatted,
+    pretty_json,
+)
 from jobs.enums import ExecutionStatus, Reason
 from jobs.models import ScheduledJob
 
@@ -26,9 +37,9 @@ MOST_RETRIES = 20
 @admin.register(JobExecution)
 class JobExecutionAdmin(ReadOnlyAdmin):
     list_display = (
-        "state", "job_link", "due", "trigger", "attempt", "started", "took", "why", "worker_name",
+        "state_and_reason", "job_link", "due", "trigger_and_attempt", "started", "took", "worker_name",
     )  # fmt: skip
-    list_display_links = ("state", "due")
+    list_display_links = ("state_and_reason", "due")
     list_filter = ("status", "trigger", SinceFilter, JobFilter)
     list_per_page = 50
     ordering = ("-id",)
@@ -67,6 +78,11 @@ class JobExecutionAdmin(ReadOnlyAdmin):
             return format_html('{}<span class="detail">{} % {}</span>', shown, run.progress, run.progress_message)
         return shown
 
+    @admin.display(description=gettext_lazy("status"))
+    def state_and_reason(self, run: JobExecution) -> str:
+        reason = format_html('<span class="detail">{}</span>', self.why(run)) if run.reason else ""
+        return format_html("{}{}", self.state(run), reason)
+
     @admin.display(description=gettext_lazy("job"))
     def job_link(self, run: JobExecution) -> str:
         if run.job.deleted_at:
@@ -79,13 +95,18 @@ class JobExecutionAdmin(ReadOnlyAdmin):
             return instant(run.scheduled_for, run.job.time_zone)
         return format_html(_("by hand, {}"), instant(run.queued_at, run.job.time_zone))
 
-    @admin.display(description=gettext_lazy("attempt"))
-    def attempt(self, run: JobExecution) -> int:
-        return run.retry_attempt + 1
+    @admin.display(description=gettext_lazy("trigger"))
+    def trigger_and_attempt(self, run: JobExecution) -> str:
+        if not run.is_retry:
+            return run.get_trigger_display()
+        attempt = _("attempt %(number)d") % {"number": run.retry_attempt + 1}
+        return format_html('{}<span class="detail">{}</span>', run.get_trigger_display(), attempt)
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, run: JobExecution) -> str:
-        return instant(run.started_at, run.job.time_zone, seconds=True)
+        if run.started_at is None:
+            return NOTHING
+        return clock(run.started_at, run.job.time_zone, seconds=True, beside=run.reference_time)
 
     @admin.display(description=gettext_lazy("duration"))
     def took(self, run: JobExecution) -> str:
@@ -105,7 +126,7 @@ class JobExecutionAdmin(ReadOnlyAdmin):
             *error,
             (_("Output"), {"fields": ("output_shown", "result_shown")}),
             (_("Parameters of this run"), {"fields": ("parameters_shown",)}),
-            (_("Times"), {"fields": ("queued", "available", "started", "completed", "took")}),
+            (_("Times"), {"fields": ("queued", "available", "begun", "completed", "took")}),
             (_("Place"), {"fields": ("queue", "priority", "worker_name", "machine_name", "process_id", "id")}),
         ]
 
@@ -159,12 +180,17 @@ class JobExecutionAdmin(ReadOnlyAdmin):
             return _("held behind another run")
         return instant(run.available_at, run.job.time_zone, seconds=True)
 
+    @admin.display(description=gettext_lazy("started at"))
+    def begun(self, run: JobExecution) -> str:
+        return instant(run.started_at, run.job.time_zone, seconds=True)
+
     @admin.display(description=gettext_lazy("completed at"))
     def completed(self, run: JobExecution) -> str:
         return instant(run.completed_at, run.job.time_zone, seconds=True)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         run = kwargs["obj"]
+        context["subtitle"] = format_html("{} · {}", run.job_name, instant(run.reference_time, run.job.time_zone))
         context["links"] = [(_("Flower"), flower_url("task", run.id))]
         if not run.job.deleted_at:
             context["links"].insert(0, (_("Job"), page_of(run.job)))

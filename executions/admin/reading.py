@@ -7,11 +7,14 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
+from jobs.admin.display import NOTHING
+
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that the system writes: nobody adds, changes or deletes them here."""
 
     actions = None
+    empty_value_display = NOTHING
     show_full_result_count = False
 
     class Media:

@@ -32,14 +32,21 @@ def instant(value: datetime | None, zone_name: str = cron.DEFAULT_TIME_ZONE, *, 
     """As the clock of that zone shows it, the zone named unless it is the business's own; UTC in the tooltip."""
     if value is None:
         return NOTHING
-    local = value.astimezone(ZoneInfo(zone_name))
-    year = "" if local.year == timezone.now().year else " Y"
-    text = date_format(local, f"D j M{year}, H:i:s" if seconds else f"D j M{year}, H:i")
-    zone = "" if zone_name == cron.DEFAULT_TIME_ZONE else format_html(" <small>{}</small>", zone_name)
+    zone = "" if zone_name == cron.DEFAULT_TIME_ZONE else format_html(' <small class="zone">{}</small>', zone_name)
+    return format_html("{}{}", clock(value, zone_name, seconds=seconds), zone)
+
+
+def clock(value: datetime, zone_name: str, *, seconds: bool = False, beside: datetime | None = None) -> SafeString:
+    """The zone itself unsaid; without its date where that is the date of what it stands beside."""
+    zone = ZoneInfo(zone_name)
+    local, time = value.astimezone(zone), "H:i:s" if seconds else "H:i"
+    if beside is None or beside.astimezone(zone).date() != local.date():
+        time = f"D j M, {time}" if local.year == timezone.now().astimezone(zone).year else f"D j M Y, {time}"
     utc = value.astimezone(UTC)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>{}', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC", text, zone
-    )
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC", date_format(local, time),
+    )  # fmt: skip
 
 
 def duration(value: timedelta | None) -> str:
@@ -76,7 +83,7 @@ def people(user_ids: Iterable[uuid.UUID | None]) -> dict[uuid.UUID | None, str]:
     """The names of these users, from one query; an id that no user has stands for itself."""
     wanted = {user_id for user_id in user_ids if user_id}
     found = dict(get_user_model()._default_manager.filter(pk__in=wanted).values_list("pk", "username"))
-    names = {user_id: found.get(user_id) or str(user_id) for user_id in wanted}
+    names: dict[uuid.UUID | None, str] = {user_id: found.get(user_id) or str(user_id) for user_id in wanted}
     return {**names, SYSTEM_USER_ID: _("the system"), None: NOTHING}
 
 

@@ -43,6 +43,7 @@ class ScheduledJobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_help_text = gettext_lazy("Name, key, description or job type")
     ordering = ("name",)
     list_per_page = 50
+    empty_value_display = NOTHING
     save_on_top = False
     readonly_fields = ("schedule_preview", "parameters_preview", "key", "created", "last_modified", "revision")
     change_form_template = "admin/jobs/scheduledjob/change_form.html"
@@ -112,7 +113,7 @@ class ScheduledJobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not job.total_executions:
             return NOTHING
         details = [_("%(count)d failed") % {"count": job.failed_executions}] if job.failed_executions else []
-        average = _("on average %(duration)s") % {"duration": duration(job.average_duration)}
+        average = _("avg. %(duration)s") % {"duration": duration(job.average_duration)}
         return format_html("{}{}", job.total_executions, _details([*details, average]))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def tell(request: HttpRequest, verb: Verb, outcome: Outcome) -> None:
     """Say it in messages: what was done, what was so already, and each refusal with its jobs."""
     if outcome.done:
         links = format_html_join(", ", '<a href="{}">{}</a>', outcome.done[:MOST_JOBS_NAMED])
-        messages.success(request, format_html(str(verb.done), jobs=links + _and_more(outcome.done)))
+        messages.success(request, format_html(str(verb.done), jobs=format_html("{}{}", links, _and_more(outcome.done))))
     if outcome.idle:
         messages.info(request, _("Nothing to do, it is so already: %(jobs)s.") % {"jobs": _listed(outcome.idle)})
     for reason, names in outcome.refused.items():

@@ -4,8 +4,10 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 
 import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 # OKLA's services answer with one word or a small JSON object; more is not read.
 ANSWER_MAX_BYTES = 16_384
@@ -32,7 +34,7 @@ class HealthTargets:
     addresses: Mapping[str, str] = field(default_factory=dict)
 
     def url_of(self, service: str, template: str) -> str:
-        return self.addresses.get(service) or template.format(service=service)
+        return self.addresses.get(service) or template.replace("{service}", service)
 
     def ask(self, service: str, *, url: str, timeout_seconds: float) -> Health:
         """Ask once. Never raises: a service that cannot be reached is an answer too."""
@@ -45,7 +47,7 @@ class HealthTargets:
                     http_status = response.status_code
                     body = _read(response, until=began + timeout_seconds)
                     status = _word(body) or (HEALTHY if response.ok else UNHEALTHY)
-        except (requests.RequestException, ValueError, OSError) as fault:
+        except (requests.RequestException, HTTPError, HTTPException, ValueError, OSError) as fault:
             status, error = UNREACHABLE, _explain(fault, timeout_seconds)
         is_healthy = error is None and http_status is not None and 200 <= http_status < 300
         return Health(
@@ -62,10 +64,9 @@ class HealthTargets:
 def _read(response: requests.Response, *, until: float) -> bytes:
     """At most ANSWER_MAX_BYTES, and no longer than `until`: a service that drips must not hold the job."""
     body = b""
-    for part in response.iter_content(1_024):
+    # What has come, not 1,024 bytes: those would be waited for, each with a timeout of its own.
+    while len(body) < ANSWER_MAX_BYTES and (part := response.raw.read1(1_024, decode_content=True)):
         body += part
-        if len(body) >= ANSWER_MAX_BYTES:
-            break
         if time.monotonic() > until:
             raise requests.Timeout("the answer did not end in time")
     return body
@@ -77,13 +78,13 @@ def _word(body: bytes) -> str | None:
     if text.startswith("{"):
         try:
             text = str(json.loads(text).get("status", ""))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return {word.lower(): word for word in (HEALTHY, DEGRADED, UNHEALTHY)}.get(text.lower())
 
 
 def _explain(fault: Exception, timeout_seconds: float) -> str:
-    if isinstance(fault, requests.Timeout):
+    if isinstance(fault, requests.Timeout | TimeoutError | ReadTimeoutError):
         return f"no answer within {timeout_seconds:g} s"
     if isinstance(fault, requests.ConnectionError):
         reason = getattr(fault.args[0], "reason", None) if fault.args else None

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                         max_length=200,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[a-z0-9]+(?:[-_][a-z0-9]+)*$", "Use lower-case letters, digits and hyphens."
+                                "^[a-z0-9]+([-_][a-z0-9]+)*\\Z", "Use lower-case letters, digits and hyphens."
                             )
                         ],
                         verbose_name="key",
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                         max_length=100,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9._-]*$", "Use letters, digits, dots and hyphens."
+                                "^[A-Za-z0-9][A-Za-z0-9._-]*\\Z", "Use letters, digits, dots and hyphens."
                             )
                         ],
                         verbose_name="queue",

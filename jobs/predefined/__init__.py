@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+from django.utils.text import slugify
+
 from jobs import periodic
 from jobs.enums import MisfirePolicy
 from jobs.models import SYSTEM_USER_ID, ScheduledJob
@@ -18,6 +21,10 @@ class ScheduleLine:
     description: str
     policies: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        return slugify(self.name)
+
 
 SCHEDULE = [
     ScheduleLine(
@@ -31,10 +38,13 @@ SCHEDULE = [
 
 def install() -> list[ScheduledJob]:
     """Create the lines that were never there, and return them. What an operator changed or deleted stays so."""
-    known = set(ScheduledJob.objects.filter(created_by_user_id=SYSTEM_USER_ID).values_list("job_type", flat=True))
+    # By their keys, which no operator can change. A name or key that somebody else's job has stays with that job.
+    known = set(ScheduledJob.objects.filter(created_by_user_id=SYSTEM_USER_ID).values_list("key", flat=True))
+    live = ScheduledJob.objects.live()
     created = [
         ScheduledJob.define(
             by=SYSTEM_USER_ID,
+            key=line.key,
             name=line.name,
             job_type=line.job_type,
             cron_expression=line.cron_expression,
@@ -43,9 +53,8 @@ def install() -> list[ScheduledJob]:
             **line.policies,
         )
         for line in SCHEDULE
-        if line.job_type not in known
+        if line.key not in known and not live.filter(Q(name=line.name) | Q(key=line.key)).exists()
     ]
-    live = ScheduledJob.objects.live()
     if periodic.drift(live):
         periodic.rebuild(live)
     return created

@@ -1,10 +1,10 @@
 """`var/`: all that the embedded default keeps, and the lock that lets one runner at a time use it.
 
-    var/postgres/ var/valkey/   the data; owned by the engines' account
-    var/secrets/                one generated password a file, mode 0600
-    var/ports/                  the engines' ports
-    var/log/                    one log a process
-    var/environment             for commands beside a running `bin/up`; there only while it runs
+var/postgres/ var/valkey/   the data; owned by the engines' account
+var/secrets/                one generated password a file, mode 0600
+var/ports/                  the engines' ports
+var/log/                    one log a process
+var/environment             for commands beside a running `bin/up`; there only while it runs
 """
 
 import fcntl
@@ -60,7 +60,9 @@ class Folder:
         except BlockingIOError:
             lock.seek(0)
             runner = lock.read().strip() or "starting"
-            raise StartError(f"SchedulerService already runs from this folder ({runner}). Stop that one first.") from None
+            raise StartError(
+                f"SchedulerService already runs from this folder ({runner}). Stop that one first."
+            ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()

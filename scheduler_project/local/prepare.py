@@ -1,4 +1,4 @@
-"""Migrations, the predefined jobs and the admin's access, in one process: `python -m scheduler_project.local.prepare`."""
+"""Migrations, the predefined jobs and the admin's access, in one process instead of two."""
 
 import os
 

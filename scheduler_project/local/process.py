@@ -14,6 +14,7 @@ from scheduler_project.local.account import Account, launch_words
 # Every process of a folder carries this variable with the folder's path: how the next start finds leftovers.
 MARK = "SCHEDULER_LOCAL_FOLDER"
 POLL_SECONDS = 0.02
+FURTHER_SECONDS = 8
 
 
 @dataclass
@@ -54,16 +55,8 @@ class Process:
         """None before the first start and while it runs; negative when a signal ended it."""
         return self.running.poll() if self.running else None
 
-    def ask_to_stop(self) -> None:
-        self.send(self.stop_signals[0])
-
     def stop(self) -> None:
-        """Each stop signal in turn with `stop_seconds` to obey, then SIGKILL to all of its group."""
-        for stop_signal in self.stop_signals:
-            self.send(stop_signal)
-            if self.has_ended_within(self.stop_seconds):
-                break
-        self.kill()
+        stop_together([self])
 
     def kill(self) -> None:
         """kill -9, with what it left in its process group."""
@@ -77,12 +70,27 @@ class Process:
         if self.running is not None and self.is_running:
             self.running.send_signal(number)
 
-    def has_ended_within(self, seconds: float) -> bool:
-        return eventually(lambda: not self.is_running, seconds)
-
     def last_lines(self, count: int = 15) -> str:
         """The end of its log, for a message to a person."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+def stop_together(processes: Sequence[Process], *, is_hurried: Callable[[], bool] = lambda: False) -> None:
+    """Ask all at once; whoever has not ended after its `stop_seconds` gets its next signals, then SIGKILL.
+
+    `is_hurried`, asked again and again, cuts the first wait short.
+    Each is asked only once with each signal: to a Celery worker a second one means to drop its work.
+    """
+    asked = time.monotonic()
+    for process in processes:
+        process.send(process.stop_signals[0])
+    for process in processes:
+        left = asked + process.stop_seconds - time.monotonic()
+        eventually(lambda process=process: not process.is_running or is_hurried(), left)  # type: ignore[misc]
+        for further in process.stop_signals[1:]:
+            process.send(further)
+            eventually(lambda process=process: not process.is_running, FURTHER_SECONDS)  # type: ignore[misc]
+        process.kill()
 
 
 def eventually(is_so: Callable[[], bool], seconds: float) -> bool:

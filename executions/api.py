@@ -1,0 +1,133 @@
+"""The doors to the ledger, and run-now: it belongs to a job's routes, but what it makes is an execution."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from executions import dispatch, ledger
+from executions.models import ExecutionQuerySet, JobExecution
+from executions.pages import HistoryPages
+from executions.serializers import (
+    ExecutionRowSerializer,
+    ExecutionSerializer,
+    HistoryQuery,
+    LogQuery,
+    RunNowSerializer,
+    narrowed,
+)
+from jobs.api import caller, find_job
+
+IDEMPOTENCY_KEY_MAX_LENGTH = 200
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Requests with one key are one request, for 24 h. At most 200 characters.",
+)
+
+
+def find_execution(execution_id: str) -> JobExecution:
+    """The execution with all of its texts. Raises JobExecution.DoesNotExist, also for what is no uuid."""
+    try:
+        key = UUID(execution_id)
+    except ValueError:
+        raise JobExecution.DoesNotExist from None
+    # Chunks are folded into the row when a run ends: read in this order, one of the two has the text.
+    text = ledger.output_so_far(key)
+    execution = JobExecution.objects.get(pk=key)
+    if not execution.is_finished:
+        execution.output = text
+    return execution
+
+
+class ExecutionsView(ListAPIView[JobExecution]):
+    """The history, newest first."""
+
+    serializer_class = ExecutionRowSerializer
+    pagination_class = HistoryPages
+    queryset = JobExecution.objects.defer("output", "stack_trace")
+
+    def get_queryset(self) -> ExecutionQuerySet:
+        return narrowed(JobExecution.objects.defer("output", "stack_trace"), HistoryQuery.of(self.request))
+
+    @extend_schema(parameters=[HistoryQuery])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.list(request, *args, **kwargs)
+
+
+class ExecutionsOfJobView(ExecutionsView):
+    """The history of one live job; that of a deleted one is at /executions?jobId=."""
+
+    def get_queryset(self) -> ExecutionQuerySet:
+        return super().get_queryset().filter(job=find_job(self.kwargs["job_id"]))
+
+
+class ExecutionView(APIView):
+    @extend_schema(responses=ExecutionSerializer)
+    def get(self, request: Request, execution_id: str) -> Response:
+        return Response(ExecutionSerializer(find_execution(execution_id)).data)
+
+
+class PlainText(BaseRenderer):
+    media_type = "text/plain"
+    format = "txt"
+
+
+class ExecutionLogView(APIView):
+    """What a run said: from character `after` on, while it runs and afterwards alike."""
+
+    renderer_classes = [PlainText, JSONRenderer]
+
+    @extend_schema(
+        parameters=[LogQuery],
+        responses={(200, "text/plain"): OpenApiResponse(str, description="`X-Log-Next` is the next `after`.")},
+    )
+    def get(self, request: Request, execution_id: str) -> HttpResponse:
+        after = LogQuery.of(request)["after"]
+        execution = find_execution(execution_id)
+        answer = HttpResponse(execution.output[after:], content_type="text/plain; charset=utf-8")
+        answer["X-Log-Next"] = max(after, len(execution.output))
+        answer["X-Log-Complete"] = str(execution.is_finished).lower()
+        return answer
+
+
+class RunNowView(APIView):
+    """Queue a run beside the schedule and answer at once."""
+
+    roles = {"POST": lambda request: "operator" if _keeps_stored_parameters(request) else "admin"}
+
+    @extend_schema(request=RunNowSerializer, parameters=[IDEMPOTENCY_KEY], responses={202: ExecutionSerializer})
+    def post(self, request: Request, job_id: str) -> Response:
+        job = find_job(job_id)
+        asked = RunNowSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        execution = dispatch.run_now(job, _run_request(request, asked))
+        location = reverse("execution", args=[execution.id])
+        return Response(
+            ExecutionSerializer(execution).data, status=status.HTTP_202_ACCEPTED, headers={"Location": location}
+        )
+
+
+def _keeps_stored_parameters(request: Request) -> bool:
+    """Where the body is at fault the answer says so, whoever asks."""
+    asked = RunNowSerializer(data=request.data)
+    return not asked.is_valid() or _run_request(request, asked).keeps_stored_parameters
+
+
+def _run_request(request: Request, asked: RunNowSerializer) -> dispatch.RunRequest:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > IDEMPOTENCY_KEY_MAX_LENGTH:
+        text = _("The key is longer than %(max)d characters.") % {"max": IDEMPOTENCY_KEY_MAX_LENGTH}
+        raise ValidationError({"Idempotency-Key": text})
+    return dispatch.RunRequest(by=caller(request), idempotency_key=key, **asked.validated_data)

@@ -1,0 +1,13 @@
+"""The routes of the executions, under /api/scheduler, and those of a job that lead to them."""
+
+from django.urls import path
+
+from executions.api import ExecutionLogView, ExecutionsOfJobView, ExecutionsView, ExecutionView, RunNowView
+
+urlpatterns = [
+    path("jobs/<str:job_id>/run-now", RunNowView.as_view(), name="job-run-now"),
+    path("jobs/<str:job_id>/executions", ExecutionsOfJobView.as_view(), name="job-executions"),
+    path("executions", ExecutionsView.as_view(), name="executions"),
+    path("executions/<str:execution_id>", ExecutionView.as_view(), name="execution"),
+    path("executions/<str:execution_id>/log", ExecutionLogView.as_view(), name="execution-log"),
+]
