@@ -52,14 +52,15 @@ def claim(execution_id: uuid.UUID, *, worker_name: str, worker_id: uuid.UUID | N
     return next(iter(rows), None)
 
 
-def close(execution: JobExecution, outcome: Outcome, *, output: str) -> bool:
+def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: tuple[int, str] | None = None) -> bool:
     """Running becomes the outcome, together with the job's figures and, after a failure, the next attempt's row.
 
+    `progress` (percent, message): the last that the run said; None leaves what was written while it ran.
     False: the row is not ours any more, and nothing was written. Raises the database's errors.
     """
     failpoint("record.before_commit")
     with transaction.atomic():
-        is_ours = _close_row(execution, outcome, output)
+        is_ours = _close_row(execution, outcome, output, progress or (None, None))
         if is_ours and outcome.status == ExecutionStatus.FAILED and outcome.can_retry:
             _retry(execution)
         if is_ours:
@@ -80,7 +81,7 @@ def output_so_far(execution_id: uuid.UUID) -> str:
     return "".join(OutputChunk.objects.filter(execution_id=execution_id).order_by("id").values_list("text", flat=True))
 
 
-def _close_row(execution: JobExecution, outcome: Outcome, output: str) -> bool:
+def _close_row(execution: JobExecution, outcome: Outcome, output: str, progress: tuple[int | None, str | None]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             _CLOSE,
@@ -93,6 +94,8 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str) -> bool:
                 "error": outcome.error_message and storable(outcome.error_message),
                 "stack": outcome.stack_trace and storable(outcome.stack_trace),
                 "output": storable(output),
+                "percent": progress[0],
+                "message": progress[1],
                 "successful": int(outcome.status == ExecutionStatus.COMPLETED),
                 "failed": int(outcome.status == ExecutionStatus.FAILED),
                 "stripe": os.getpid() % FIGURE_STRIPES,
@@ -118,7 +121,10 @@ WITH closed AS (
         status = %(status)s, reason = %(reason)s, completed_at = clock_timestamp(),
         duration = clock_timestamp() - started_at, result = %(result)s::jsonb, error_message = %(error)s,
         stack_trace = %(stack)s, output = %(output)s,
-        progress = CASE WHEN %(successful)s = 1 AND progress IS NOT NULL THEN 100 ELSE progress END
+        progress = CASE
+            WHEN %(successful)s = 1 AND coalesce(%(percent)s, progress) IS NOT NULL THEN 100
+            ELSE coalesce(%(percent)s, progress) END,
+        progress_message = coalesce(%(message)s, progress_message)
     WHERE id = %(id)s AND status = 'Running' AND claim_token = %(token)s
     RETURNING job_id, started_at, duration
 ), counted AS (

@@ -34,7 +34,8 @@ class RunOutput:
         self._size = 0
         self._is_full = False
         self._unwritten = 0  # index of the first line that is not in the database yet
-        self._progress: tuple[int, str] | None = None
+        self.last_progress: tuple[int, str] | None = None
+        self._progress: tuple[int, str] | None = None  # not in the database yet
         self._is_closed = False
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -66,7 +67,7 @@ class RunOutput:
             root.removeHandler(handler)
 
     def progress(self, percent: int, message: str) -> None:
-        self._progress = (max(0, min(100, percent)), storable(message)[:MESSAGE_MAX_LENGTH])
+        self.last_progress = self._progress = (max(0, min(100, percent)), storable(message)[:MESSAGE_MAX_LENGTH])
         _flusher.watch(self)
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.signals import task_failure, task_postrun, task_prerun, task_revoked, task_success
 from django.db import Error, InterfaceError, OperationalError, connection
+from django.utils.translation import gettext as _
 
 from executions import claims, ledger, workers
 from executions.bell import HARD_KILL_GRACE_SECONDS
@@ -28,15 +29,14 @@ RECORD_AGAIN_AFTER_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)  # the last one again and
 
 @task_prerun.connect
 def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
-    if not isinstance(task, JobTask):
+    key = claims.execution_id(task_id)
+    if key is None or not isinstance(task, JobTask):
         return
     try:
         execution = _once_more_after_a_broken_connection(
-            lambda: ledger.claim(
-                uuid.UUID(task_id), worker_name=task.request.hostname or "", worker_id=workers.current_id()
-            )
+            lambda: ledger.claim(key, worker_name=task.request.hostname or "", worker_id=workers.current_id())
         )
-    except (Error, ValueError) as fault:
+    except Error as fault:
         logger.warning("Execution %s could not be claimed, its message will come again: %s", task_id, fault)
         return
     if execution is None:
@@ -78,20 +78,24 @@ def _claim_of(task: Any, task_id: str) -> Claim | None:
 
 
 def _outcome_of(exception: BaseException, stack_trace: str | None) -> Outcome:
-    is_timeout = isinstance(exception, TimeLimitExceeded | SoftTimeLimitExceeded)
-    return Outcome(
-        ExecutionStatus.FAILED, Reason.TIMEOUT if is_timeout else Reason.ERROR,
-        error_message=str(exception) or type(exception).__name__, stack_trace=stack_trace, can_retry=True,
-    )  # fmt: skip
+    reason, message = Reason.ERROR, str(exception) or type(exception).__name__
+    if isinstance(exception, TimeLimitExceeded | SoftTimeLimitExceeded):
+        reason = Reason.TIMEOUT
+    if isinstance(exception, TimeLimitExceeded):
+        # Its argument is the hard limit: the job's timeout and the grace behind it.
+        text = _("The run did not stop at its timeout of %(timeout)d seconds and was killed %(grace)d seconds later.")
+        timeout = int(exception.args[0]) - HARD_KILL_GRACE_SECONDS
+        message = text % {"timeout": timeout, "grace": HARD_KILL_GRACE_SECONDS}
+    return Outcome(ExecutionStatus.FAILED, reason, error_message=message, stack_trace=stack_trace, can_retry=True)
 
 
 def _record(claim: Claim, outcome: Outcome) -> None:
     """Write the outcome; while the database is away, keep it and try again. No other run is taken meanwhile."""
-    output = claim.output.close()
+    output, progress = claim.output.close(), claim.output.last_progress
     tries = 0
     while True:
         try:
-            if not ledger.close(claim.execution, outcome, output=output):
+            if not ledger.close(claim.execution, outcome, output=output, progress=progress):
                 logger.warning("The late result of execution %s was refused.", claim.execution.id)
             return
         except (OperationalError, InterfaceError) as fault:

@@ -328,6 +328,10 @@ class ScheduledJob(models.Model):
         return self._last.last_error if self._last else None
 
     # --- Validation --------------------------------------------------------------------------------------------------
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        # `clean` looks at the JSON, without the recursion that the field's own look would die of.
+        super().clean_fields(exclude={*(exclude or ()), "parameters", "notification_emails"})
+
     def clean(self) -> None:
         faults: dict[str, Any] = {}
         for field, check in (
@@ -372,14 +376,15 @@ class ScheduledJob(models.Model):
             raise ValidationError({"parameters": fault.messages}) from None
 
     def _check_emails(self) -> None:
-        if not isinstance(self.notification_emails, list):
+        addresses = self.notification_emails
+        if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
             raise ValidationError(_("Give a list of e-mail addresses."))
-        for address in self.notification_emails:
+        for address in addresses:
             try:
                 validate_email(address)
-            except (ValidationError, TypeError, AttributeError):  # the last two for what is no text at all
+            except ValidationError:
                 text = _("“%(address)s” is not an e-mail address.")
-                raise ValidationError(text, params={"address": str(address)[:100]}) from None
+                raise ValidationError(text, params={"address": address[:100]}) from None
 
     def _check_pause(self) -> None:
         if self.status != JobStatus.PAUSED:

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -30,7 +29,7 @@ def url(model: str, page: str, *args: Any) -> str:
     return reverse(f"admin:{model}_{page}", args=args)
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     """What a reader sees, in one line: no tags, no runs of white space."""
     without_tags = re.sub(r"<[^>]*>", " ", response.content.decode())
     return re.sub(r"\s+", " ", html.unescape(without_tags))

@@ -62,7 +62,7 @@ def caller_in(db: None) -> Callable[[str], Caller]:
             return Caller()
         user = User.objects.create_user(f"a-{role}")
         if role != "nobody":
-            user.groups.add(Group.objects.get(name=role))
+            user.groups.add(Group.objects.get_or_create(name=role)[0])
         return Caller(user)
 
     return make

@@ -2,7 +2,7 @@
 
 import os
 
-SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob")
+SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob")
 
 os.environ.update(
     {

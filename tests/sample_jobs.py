@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from jobs.base import Job, JobContext, JobError, JobParameters
+from jobs.base import ChangingJobParameters, Job, JobContext, JobError, JobParameters
 
 
 class NoParameters(JobParameters):
@@ -58,6 +58,18 @@ class FailingJob(Job[FailingParameters]):
     def execute(self, context: JobContext[FailingParameters]) -> Mapping[str, Any]:
         context.log("about to fail")
         raise JobError(context.parameters.message, permanent=context.parameters.permanent)
+
+
+class SweepingParameters(ChangingJobParameters):
+    keep: int = 3
+
+
+class SweepingJob(Job[SweepingParameters]):
+    description = "Knows how to do nothing."
+    parameters_model = SweepingParameters
+
+    def execute(self, context: JobContext[SweepingParameters]) -> Mapping[str, Any]:
+        return {"swept": 0 if context.dry_run else context.parameters.keep}
 
 
 class CrashingJob(Job[NoParameters]):

@@ -3,9 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth import get_user_model
 from django.db import models
@@ -38,7 +38,7 @@ def instant(value: datetime | None, zone_name: str = cron.DEFAULT_TIME_ZONE, *, 
 
 def clock(value: datetime, zone_name: str, *, seconds: bool = False, beside: datetime | None = None) -> SafeString:
     """The zone itself unsaid; without its date where that is the date of what it stands beside."""
-    zone = ZoneInfo(zone_name)
+    zone = zone_of(zone_name)
     local, time = value.astimezone(zone), "H:i:s" if seconds else "H:i"
     if beside is None or beside.astimezone(zone).date() != local.date():
         time = f"D j M, {time}" if local.year == timezone.now().astimezone(zone).year else f"D j M Y, {time}"
@@ -88,5 +88,16 @@ def people(user_ids: Iterable[uuid.UUID | None]) -> dict[uuid.UUID | None, str]:
 
 
 def sentence(cron_expression: str) -> str:
-    """The schedule in plain language, in the reader's."""
-    return cron.describe(cron_expression, "es" if (get_language() or "en").startswith("es") else "en")
+    """The schedule in plain language, in the reader's; of an expression that cannot be read, what is wrong with it."""
+    try:
+        return cron.describe(cron_expression, "es" if (get_language() or "en").startswith("es") else "en")
+    except cron.CronError as fault:
+        return str(fault)
+
+
+def zone_of(name: str) -> tzinfo:
+    """UTC for a zone that this machine does not know (any more)."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC

@@ -12,7 +12,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from jobs.admin.display import link
 from jobs.models import ScheduledJob
-from jobs.periodic import BELL_TASK, TICK_NAME
+from jobs.periodic import BELL_TASK, MARK, TICK_NAME, mirrored
 
 for _model in (PeriodicTask, CrontabSchedule, IntervalSchedule):
     admin.site.unregister(_model)
@@ -21,8 +21,8 @@ for _model in (PeriodicTask, CrontabSchedule, IntervalSchedule):
 def is_ours(row: Any) -> bool:
     """Whether a periodic task is a mirror or the tick, or a schedule serves one."""
     if isinstance(row, PeriodicTask):
-        return bool(row.task == BELL_TASK)
-    return row is not None and bool(row.periodictask_set.filter(task=BELL_TASK).exists())
+        return bool(row.task == BELL_TASK or row.description == MARK)
+    return row is not None and bool(mirrored().filter(pk__in=row.periodictask_set.values("pk")).exists())
 
 
 class MirrorsAreReadOnly:
@@ -53,13 +53,13 @@ class MirrorAwarePeriodicTaskAdmin(MirrorsAreReadOnly, PeriodicTaskAdmin):  # ty
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Actions pass our rows over, and say so."""
-        ours = queryset.filter(task=BELL_TASK)
+        ours = queryset.filter(pk__in=mirrored().values("pk"))
         if request.POST.get("select_across") != "1":
             ours = ours.filter(pk__in=request.POST.getlist("_selected_action"))
         if names := list(ours.values_list("name", flat=True)[:20]):
             text = _("Left as they are, since they mirror scheduled jobs: %(names)s.") % {"names": ", ".join(names)}
             self.message_user(request, text, messages.WARNING)
-        return super().response_action(request, queryset.exclude(task=BELL_TASK))
+        return super().response_action(request, queryset.exclude(pk__in=mirrored().values("pk")))
 
     def _mirror_of(self, task: Any) -> str:
         if task.name == TICK_NAME:

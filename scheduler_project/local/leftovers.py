@@ -1,15 +1,18 @@
 """Processes that outlived their runner: killed with -9, or its machine's session ended."""
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from scheduler_project.local.engine import STOP_SECONDS
-from scheduler_project.local.process import MARK
+from scheduler_project.local.process import MARK, eventually, has_ended
 
 # PostgreSQL's way to a safe stop is SIGINT; for the others of this list SIGTERM is.
 INTERRUPTED = "postgres"
+SERVICE_STOP_SECONDS = 5
 
 
 def stop_leftovers(folder: Path) -> list[str]:
@@ -18,17 +21,21 @@ def stop_leftovers(folder: Path) -> list[str]:
     Call it with the folder's lock held: then nothing of it can have a living runner.
     """
     found = find_leftovers(folder)
-    engines = [process for process in found if is_engine(process)]
+    engines = [process for process in found if name_of(process) in (INTERRUPTED, "valkey-server")]
     services = [process for process in found if process not in engines]
-    names = sorted({process.name() for process in found if process.is_running()})
-    for processes in (services, engines):
+    names = sorted({name_of(process) for process in found})
+    for processes, seconds in ((services, SERVICE_STOP_SECONDS), (engines, STOP_SECONDS)):
         for process in processes:
             signal_stop(process)
-        _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS if processes is engines else 5)
-        for process in alive:
+        await_end(processes, seconds)
+        for process in processes:
             kill(process)
-        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        await_end(processes, seconds)
     return names
+
+
+def await_end(processes: list[psutil.Process], seconds: float) -> None:
+    eventually(lambda: all(has_ended(process) for process in processes), seconds)
 
 
 def find_leftovers(folder: Path) -> list[psutil.Process]:
@@ -43,25 +50,22 @@ def find_leftovers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def is_engine(process: psutil.Process) -> bool:
+def name_of(process: psutil.Process) -> str:
     try:
-        return process.name() in (INTERRUPTED, "valkey-server")
+        return str(process.name())
     except psutil.Error:
-        return False
+        return "one that has just ended"
 
 
 def signal_stop(process: psutil.Process) -> None:
-    try:
+    with suppress(psutil.Error):
+        parent = process.parent()
         if process.name() != INTERRUPTED:
             process.terminate()
-        elif process.parent() is None or process.parent().name() != INTERRUPTED:
-            process.send_signal(2)  # the postmaster stops its own children
-    except psutil.Error:
-        return
+        elif parent is None or parent.name() != INTERRUPTED:
+            process.send_signal(signal.SIGINT)  # the postmaster stops its own children
 
 
 def kill(process: psutil.Process) -> None:
-    try:
+    with suppress(psutil.Error):
         process.kill()
-    except psutil.Error:
-        return

@@ -13,7 +13,7 @@ from scheduler_project.local.account import Account, launch_words, named_account
 from scheduler_project.local.engine import STOP_SECONDS, Engine
 from scheduler_project.local.errors import StartError
 from scheduler_project.local.ports import LOCALHOST
-from scheduler_project.local.process import Process, bare_environment, eventually
+from scheduler_project.local.process import Process, bare_environment, eventually, has_ended
 from scheduler_project.local.wheels import find_program
 
 DATABASE = ROLE = "schedulerservice"
@@ -71,9 +71,10 @@ class Postgres(Engine):
 
     def kill(self) -> None:
         """kill -9 of the postmaster; returns when its children have noticed and gone."""
-        children = psutil.Process(self.process.running.pid).children() if self.process.running else []
+        pid = self.process.running.pid if self.process.running and self.process.is_running else None
+        children = psutil.Process(pid).children() if pid else []
         super().kill()
-        psutil.wait_procs(children, timeout=STOP_SECONDS)
+        eventually(lambda: all(has_ended(child) for child in children), STOP_SECONDS)
 
     def create_cluster(self) -> None:
         """initdb, role and database in a folder aside, which gets its name only when complete."""
@@ -136,8 +137,8 @@ class Postgres(Engine):
             is_ours = False
         if is_ours:
             process.send_signal(signal.SIGINT)
-            eventually(lambda: not process.is_running(), STOP_SECONDS)
-        if is_ours and process.is_running():
+            eventually(lambda: has_ended(process), STOP_SECONDS)
+        if is_ours and not has_ended(process):
             raise StartError(f"PostgreSQL, process {process.pid}, still runs on {self.data} and does not stop.")
         pid_file.unlink(missing_ok=True)
 

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from scheduler_project.local.account import Account, launch_words
 
 # Every process of a folder carries this variable with the folder's path: how the next start finds leftovers.
@@ -101,6 +103,14 @@ def eventually(is_so: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Also true of one that nobody has collected yet: in a container without an init that may stay so for ever."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def bare_environment(folder: Path, *, keep: Iterable[str] = ("PATH", "TMPDIR")) -> dict[str, str]:

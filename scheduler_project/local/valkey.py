@@ -12,6 +12,7 @@ from scheduler_project.local.process import Process, bare_environment
 from scheduler_project.local.wheels import find_program
 
 DATABASES = 64
+# A new title would be written over the environment, and with it over the mark that leftovers are found by.
 CONFIGURATION = """\
 bind {host}
 port {port}
@@ -22,6 +23,7 @@ save ""
 appendonly yes
 appendfsync {appendfsync}
 maxmemory-policy noeviction
+set-proc-title no
 """
 
 

@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from executions import dispatch
 from executions.admin import filters
 from executions.ledger import Outcome
 from executions.models import Alert, JobExecution, OutputChunk, Worker
@@ -64,15 +63,10 @@ def test_a_jobs_page_leads_to_its_executions(viewer: Client) -> None:
 # --- The list ---------------------------------------------------------------------------------------------------------
 def test_the_list_shows_each_run_with_status_reason_attempt_and_duration(viewer: Client) -> None:
     job = a_job("Prices", max_retries=1)
-    failed = ended(started(job), FAILED)
-    dispatch.make_retry(failed, available_at=database_now(), now=database_now()) if not retry_of(failed) else None
+    ended(started(job), FAILED)
     page = text(viewer.get(url(RUN, "changelist")))
     for part in ("Failed error", "Queued", "Prices", "Manual", "attempt 2", "test@here", "by hand"):
         assert part in page
-
-
-def retry_of(run: JobExecution) -> JobExecution | None:
-    return JobExecution.objects.filter(retry_of=run.pk).first()
 
 
 def test_the_list_is_searched_by_name_and_by_id(viewer: Client) -> None:
@@ -90,8 +84,9 @@ def test_the_list_is_filtered_by_status_trigger_time_and_job(viewer: Client) -> 
     job = a_job("Prices")
     run = a_run(job)
     for query, expected in (
-        ({"status__exact": "Queued"}, [run.pk]), ({"status__exact": "Failed"}, []), ({"trigger__exact": "Manual"}, [run.pk]),
-        ({"since": "1h"}, [run.pk]), ({"job": str(job.pk)}, [run.pk]), ({"job": str(uuid.uuid4())}, []),
+        ({"status__exact": "Queued"}, [run.pk]), ({"status__exact": "Failed"}, []),
+        ({"trigger__exact": "Manual"}, [run.pk]), ({"since": "1h"}, [run.pk]),
+        ({"job": str(job.pk)}, [run.pk]), ({"job": str(uuid.uuid4())}, []),
         ({"job": "nonsense"}, []),
     ):  # fmt: skip
         listed = viewer.get(url(RUN, "changelist"), query).context["cl"].result_list
@@ -126,11 +121,14 @@ def test_counting_stops_where_a_large_ledger_would_take_seconds(
 def test_the_page_shows_output_result_error_parameters_and_the_way_to_flower(viewer: Client, settings: Any) -> None:
     settings.SCHEDULER_FLOWER_URL = "https://flower.okla"
     outcome = Outcome(
-        ExecutionStatus.FAILED, "error", result={"rows": 3}, error_message="<b>broke</b>", stack_trace="Traceback: line 7"
-    )  # fmt: skip
-    run = ended(
-        started(a_job("Prices", job_type="FailingJob", parameters={"message": "no"})), outcome, "line one\nline two"
+        ExecutionStatus.FAILED,
+        "error",
+        result={"rows": 3},
+        error_message="<b>broke</b>",
+        stack_trace="Traceback: line 7",
     )
+    job = a_job("Prices", job_type="FailingJob", parameters={"message": "no"})
+    run = ended(started(job), outcome, "line one\nline two")
     response = viewer.get(url(RUN, "change", run.pk))
     page = response.content.decode()
     assert ">line one\nline two</pre>" in page
@@ -150,9 +148,9 @@ def test_the_page_of_a_running_one_shows_what_it_has_said_so_far(viewer: Client)
 def test_the_page_links_all_attempts_of_its_run(viewer: Client) -> None:
     job = a_job(max_retries=2)
     first = ended(started(job), FAILED)
-    second = retry_of(first) or dispatch.make_retry(first, available_at=database_now(), now=database_now())
-    JobExecution.objects.filter(pk=second.pk).update(available_at=database_now())
-    claimed(JobExecution.objects.get(pk=second.pk))
+    retry = JobExecution.objects.filter(retry_of=first.pk)
+    retry.update(available_at=database_now())
+    second = claimed(retry.get())
     for run, other in ((first, second), (second, first)):
         page = viewer.get(url(RUN, "change", run.pk))
         assert url(RUN, "change", other.pk) in page.content.decode()

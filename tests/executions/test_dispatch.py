@@ -491,7 +491,7 @@ def test_a_job_whose_stored_schedule_is_broken_does_not_keep_the_others_from_fir
     assert rows_of(sound)
     assert rows_of(broken) == []
     assert fresh(broken).status == JobStatus.ENABLED
-    ScheduledJob.objects.filter(pk=broken.pk).update(time_zone="UTC")
+    ScheduledJob.objects.filter(pk=broken.pk).update(time_zone=broken.time_zone)
     dispatch.fire_due()
     assert len(rows_of(broken)) == 3
 

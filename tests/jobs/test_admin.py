@@ -83,6 +83,8 @@ def test_the_original_documents_fields_come_first_and_the_rest_is_advanced(admin
         ({"parameters": '{"a": 1,\n "b"}'}, "parameters", "line 2, column 5"),
         ({"parameters": "[1]"}, "parameters", "object"),
         ({"parameters": "[" * 100_000}, "parameters", "nested too deeply"),
+        ({"job_type": "DiaryJob", "parameters": '{"path": "x", "seconds": Infinity}'}, "parameters", ""),
+        ({"parameters": '{"a": NaN}'}, "parameters", ""),
         ({"notification_emails": "not-an-address"}, "notification_emails", "not-an-address"),
         ({"name": "n" * 201}, "name", "200"),
         ({"max_retries": "21"}, "max_retries", "20"),
@@ -107,7 +109,7 @@ def test_a_name_that_is_taken_is_said_at_the_name(admin: Client) -> None:
 
 def test_what_the_verb_refuses_beyond_the_forms_fields_is_shown_in_the_form(admin: Client) -> None:
     job = a_job("Nightly")
-    PeriodicTask.objects.filter(name="nightly").update(task="somebody.elses")
+    PeriodicTask.objects.filter(name="nightly").update(task="somebody.elses", description="")
     response = change(admin, job, description="mine")
     assert response.status_code == 200
     assert "nightly" in response.context["adminform"].form.non_field_errors()[0]
@@ -397,3 +399,10 @@ def test_other_periodic_tasks_are_edited_as_ever(admin: Client) -> None:
 def change_task(admin: Client, task: PeriodicTask, **answers: Any) -> Any:
     address = url(TASK, "change", task.pk)
     return admin.post(address, filled(admin.get(address), **answers), follow=True)
+
+
+def test_a_job_whose_stored_schedule_cannot_be_read_takes_no_page_away(admin: Client) -> None:
+    job = a_job()
+    ScheduledJob.objects.filter(pk=job.pk).update(cron_expression=BAD_CRON, time_zone="Mars/Phobos")
+    assert "minute" in text(admin.get(url(JOB, "changelist")))
+    assert "Mars/Phobos" in text(admin.get(url(JOB, "change", job.pk)))

@@ -79,9 +79,7 @@ def test_a_key_may_be_given_with_post_only(api):
 
 def test_post_refuses_read_only_fields_and_unknown_ones_naming_each(api):
     body = {**EXAMPLE, "id": str(uuid.uuid4()), "version": 1, "cronExpresion": "x", "zzz": 1}
-    problem = assert_problem(
-        api.post("/jobs", body), 400, "VALIDATION_ERROR", "id", "version", "cronExpresion", "zzz"
-    )
+    problem = assert_problem(api.post("/jobs", body), 400, "VALIDATION_ERROR", "id", "version", "cronExpresion", "zzz")
     assert "read-only" in problem["errors"]["id"][0]
     assert "cronExpression" in problem["errors"]["cronExpresion"][0]
     assert not ScheduledJob.objects.exists()
@@ -330,7 +328,10 @@ def test_a_preview_says_what_an_expression_means(api):
     assert [each["scheduledFor"] for each in preview["nextExecutions"]] == [
         "2026-02-13T13:00:00Z", "2026-03-13T13:00:00Z",
     ]  # fmt: skip
-    assert preview["description"] == {"en": cron.describe("0 9 13 * FRI", "en"), "es": cron.describe("0 9 13 * FRI", "es")}
+    assert preview["description"] == {
+        "en": cron.describe("0 9 13 * FRI", "en"),
+        "es": cron.describe("0 9 13 * FRI", "es"),
+    }
     assert any("both match" in remark for remark in preview["remarks"])
     assert not ScheduledJob.objects.exists()
 

@@ -7,13 +7,16 @@ from tests.conftest import assert_problem
 from tests.factories import a_job
 
 GOOD = {"name": "n", "jobType": "HealthCheckMonitoringJob", "cronExpression": "0 3 * * *"}
-WRITABLE = {
-    "name": "", "description": "", "jobType": "", "parameters": None, "cronExpression": "", "timeZone": "",
-    "status": "", "isEnabled": None, "pausedUntil": "", "pauseReason": "", "maxRetries": 0, "retryDelayMinutes": 0,
-    "retryBackoff": "", "timeoutSeconds": 0, "overlapPolicy": "", "misfirePolicy": "", "misfireGraceSeconds": 0,
-    "startDeadlineSeconds": 0, "maxDurationSeconds": 0, "graceSeconds": 0, "notifyOnFailure": None,
-    "notificationEmails": [], "queue": "", "priority": 0, "key": "",
-}  # fmt: skip
+WRITABLE = [
+    "name", "description", "jobType", "parameters", "cronExpression", "timeZone", "status", "isEnabled", "pausedUntil",
+    "pauseReason", "maxRetries", "retryDelayMinutes", "retryBackoff", "timeoutSeconds", "overlapPolicy",
+    "misfirePolicy", "misfireGraceSeconds", "startDeadlineSeconds", "maxDurationSeconds", "graceSeconds",
+    "notifyOnFailure", "notificationEmails", "queue", "priority", "key",
+]  # fmt: skip
+HOSTILE = [
+    None, True, -1, 10**400, 1.5, "", "a\x00b", "\ud800", "x" * 20_000, [], [None], [[]], {}, {"a": 1},
+    {"a\x00": 1}, {"a": "\ud800"}, {"a": ["\x00"]}, [{"a": "\x00"}], {"a": [[[[[[[[[[1]]]]]]]]]]},
+]  # fmt: skip
 
 
 def assert_nothing_is_stored():
@@ -81,7 +84,9 @@ def test_a_name_that_is_taken_is_refused(api):
 
 def test_a_refused_change_leaves_the_job_as_it_was(api):
     job = a_job()
-    assert_problem(api.patch(f"/jobs/{job.id}", {"name": "x", "cronExpression": "@reboot"}), 400, "JOB_001", "cronExpression")
+    assert_problem(
+        api.patch(f"/jobs/{job.id}", {"name": "x", "cronExpression": "@reboot"}), 400, "JOB_001", "cronExpression"
+    )
     stored = ScheduledJob.objects.get()
     assert (stored.name, stored.version, ScheduleRevision.objects.count()) == (job.name, 1, 1)
 
@@ -104,18 +109,10 @@ def test_a_body_that_is_no_json_object_is_refused_with_a_sentence_that_helps(api
 
 
 @pytest.mark.parametrize("field", WRITABLE)
-@pytest.mark.parametrize(
-    "value",
-    [
-        None, True, -1, 10**400, 1.5, "", "a\x00b", "\ud800", "x" * 20_000, [], [None], [[]], {}, {"a": 1},
-        {"a\x00": 1}, {"a": "\ud800"}, {"a": ["\x00"]}, [{"a": "\x00"}], {"a": [[[[[[[[[[1]]]]]]]]]]},
-    ],
-    ids=lambda value: repr(value)[:20],
-)  # fmt: skip
-def test_no_value_of_any_field_answers_500(api, field, value):
-    job = a_job("other")
-    for response in (api.post("/jobs", {**GOOD, field: value}), api.patch(f"/jobs/{job.id}", {field: value})):
-        assert response.status_code in (200, 201, 400), response.content
+def test_no_value_of_any_field_answers_500(api, field):
+    for number, value in enumerate(HOSTILE):
+        response = api.post("/jobs", {**GOOD, "name": f"n{number}", field: value})
+        assert response.status_code in (201, 400), (value, response.content)
         if response.status_code == 400:
             assert list(response.json()["errors"]) == [field]
 

@@ -47,7 +47,12 @@ def test_after_a_kill_of_the_broker_the_worker_consumes_again_and_nothing_is_los
 
     later = dispatch.run_now(job, dispatch.RunRequest(by=SYSTEM_USER_ID))
     JobExecution.objects.filter(id=later.id).update(rung_at=None, rings=0)
-    until(lambda: running.exclude(id__in=[run.id for run in runs[:2]]).exists(), worker, beat, seconds=CONSUMES_AGAIN_WITHIN_SECONDS)
+    until(
+        lambda: running.exclude(id__in=[run.id for run in runs[:2]]).exists(),
+        worker,
+        beat,
+        seconds=CONSUMES_AGAIN_WITHIN_SECONDS,
+    )
     done = JobExecution.objects.filter(status=ExecutionStatus.COMPLETED)
     until(lambda: done.count() == len(runs) + 1, worker, beat, seconds=120)
     assert worker.is_running

@@ -8,6 +8,7 @@ from executions import dispatch
 from executions.models import JobExecution
 from jobs.enums import ExecutionStatus, OverlapPolicy, Trigger
 from jobs.models import SYSTEM_USER_ID, ScheduledJob
+from scheduler_project.local import commands
 from tests.journey.conftest import System, make_due, until
 
 pytestmark = pytest.mark.journey
@@ -121,12 +122,16 @@ def test_the_stock_database_scheduler_leads_to_one_run_for_each_due_time(system:
     worker = system.start_worker()
     stock = system.start(
         "stock-beat",
-        ("celery", "-A", "scheduler_project", "beat", "-l", "info", "-S", "django_celery_beat.schedulers:DatabaseScheduler"),
+        (*commands.beat(), "-S", "django_celery_beat.schedulers:DatabaseScheduler"),
     )  # fmt: skip
     make_due(job)
-    until(lambda: len([row for row in of(job) if row.status == ExecutionStatus.COMPLETED]) >= 2, worker, stock, seconds=150)
+    until(
+        lambda: len([row for row in of(job) if row.status == ExecutionStatus.COMPLETED]) >= 2,
+        worker,
+        stock,
+        seconds=150,
+    )
     system.stop()
     rows = of(job)
     assert len({row.scheduled_for for row in rows}) == len(rows)
     assert len(diary.read_text().splitlines()) == sum(row.status == ExecutionStatus.COMPLETED for row in rows)
-

@@ -1,4 +1,4 @@
-"""Engines and folders of their own for the tests of the embedded default; none of these tests needs Django's database."""
+"""Engines and folders of their own for the tests of the embedded default. None needs Django's database."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -36,7 +36,7 @@ def read(engine: Engine) -> list[str]:
         with psycopg.connect(engine.url()) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM kept ORDER BY text")]
     assert isinstance(engine, Valkey)
-    return [text.decode() for text in Redis.from_url(engine.url()).lrange("kept", 0, -1)]
+    return [str(text) for text in Redis.from_url(engine.url(), decode_responses=True).lrange("kept", 0, -1)]
 
 
 def test_data_is_there_after_a_stop_a_kill_and_a_new_start_by_somebody_else(engine: Engine) -> None:
@@ -117,7 +117,9 @@ def test_where_the_folders_are_open_it_has_no_right_at_all(tmp_path: Path) -> No
         subprocess.run(["rm", "-r", str(folder)], check=True)
 
 
-def test_a_stale_pid_file_that_names_a_living_process_does_not_keep_postgresql_from_starting(postgres: Postgres) -> None:
+def test_a_stale_pid_file_that_names_a_living_process_does_not_keep_postgresql_from_starting(
+    postgres: Postgres,
+) -> None:
     write(postgres, "kept")
     postgres.kill()
     pid_file = postgres.data / "postmaster.pid"

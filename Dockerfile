@@ -1,0 +1,17 @@
+# One image for migrate, web, worker, beat and Flower; docker-compose.yml says which is which.
+FROM python:3.12-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+RUN useradd --uid 1000 --create-home scheduler
+
+# The packages change seldom and the code often: two layers.
+COPY requirements.txt ./
+RUN pip install --require-hashes -r requirements.txt
+COPY . .
+
+USER 1000:1000
+EXPOSE 5038 5555
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=2s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5038/health/ready', timeout=4)"]
+CMD ["uvicorn", "scheduler_project.asgi:application", "--host", "0.0.0.0", "--port", "5038", "--lifespan", "off", "--timeout-graceful-shutdown", "3"]

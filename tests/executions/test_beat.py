@@ -1,0 +1,108 @@
+"""The beat scheduler in this process: what it loads, what it fires, and what does not end it."""
+
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.db import connection
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from executions.beat import LedgerScheduler
+from executions.models import JobExecution
+from jobs import periodic
+from jobs.models import ScheduledJob
+from tests.factories import a_job, fell_due, minutes_ago, rows_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def beat(broker: Any) -> LedgerScheduler:
+    return LedgerScheduler(app=current_app, lazy=False)
+
+
+def somebody_elses(name: str = "theirs") -> PeriodicTask:
+    every = IntervalSchedule.objects.create(every=1, period="hours")
+    return PeriodicTask.objects.create(name=name, task="somebody.elses", interval=every)
+
+
+def test_mirrored_rows_are_not_entries_and_other_periodic_tasks_are(broker: Any) -> None:
+    a_job("one"), a_job("two")
+    periodic.rebuild(ScheduledJob.objects.live())
+    somebody_elses()
+    beat = LedgerScheduler(app=current_app, lazy=False)
+    assert "theirs" in beat.schedule
+    assert not {"one", "two", periodic.TICK_NAME} & set(beat.schedule)
+
+
+def test_a_crontab_task_of_somebody_else_is_loaded_at_every_hour(broker: Any) -> None:
+    from django_celery_beat.models import CrontabSchedule
+
+    for hour in range(24):
+        crontab = CrontabSchedule.objects.create(minute="0", hour=str(hour), timezone="UTC")
+        PeriodicTask.objects.create(name=f"at {hour}", task="somebody.elses", crontab=crontab)
+    beat = LedgerScheduler(app=current_app, lazy=False)
+    assert len([name for name in beat.schedule if name.startswith("at ")]) == 24
+
+
+def test_a_tick_fires_what_is_due_and_says_when_to_come_again(beat: LedgerScheduler) -> None:
+    job = a_job(cron_expression="0 3 * * *")
+    fell_due(job, minutes_ago(1440))
+    seconds = beat.tick()
+    assert len(rows_of(job)) == 1
+    assert 0 < seconds <= beat.max_interval
+
+
+def test_a_tick_comes_sooner_when_a_due_time_does(beat: LedgerScheduler) -> None:
+    job = a_job()
+    ScheduledJob.objects.filter(pk=job.pk).update(next_execution_at=minutes_ago(-0.5 / 60))
+    assert beat.tick() <= 0.5
+
+
+def test_the_beat_does_not_spin_on_a_job_that_it_cannot_fire(beat: LedgerScheduler) -> None:
+    job = a_job()
+    fell_due(job, minutes_ago(600_000))
+    ScheduledJob.objects.filter(pk=job.pk).update(time_zone="Atlantis/Capital")
+    assert beat.tick() >= 0.5
+    assert rows_of(job) == []
+
+
+def test_a_vanished_type_does_not_end_the_beat(beat: LedgerScheduler) -> None:
+    job, other = a_job("vanished", cron_expression="0 3 * * *"), a_job("other", cron_expression="0 3 * * *")
+    for each in (job, other):
+        fell_due(each, minutes_ago(1440))
+    ScheduledJob.objects.filter(pk=job.pk).update(job_type="VanishedJob")
+    beat.tick()
+    assert [row.rings for row in rows_of(job) + rows_of(other)] == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_does_not_end_a_tick_and_the_next_one_fires(beat: LedgerScheduler) -> None:
+    job = a_job(cron_expression="0 3 * * *")
+    fell_due(job, minutes_ago(1440))
+    settings, connection.settings_dict = connection.settings_dict, {**connection.settings_dict, "PORT": "1"}
+    connection.close()
+    try:
+        assert beat.tick() == beat.max_interval
+    finally:
+        connection.close()
+        connection.settings_dict = settings
+    assert not JobExecution.objects.exists()
+    beat.tick()
+    assert len(rows_of(job)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tick_whose_connection_was_cut_is_made_up_by_the_next(beat: LedgerScheduler) -> None:
+    job = a_job(cron_expression="0 3 * * *")
+    fell_due(job, minutes_ago(1440))
+    other = connection.copy()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [pid] = cursor.fetchone()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    beat.tick()
+    beat.tick()
+    assert len(rows_of(job)) == 1
