@@ -12,6 +12,6 @@ COPY . .
 
 USER 1000:1000
 EXPOSE 5038 5555
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=2s \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5038/health/ready', timeout=4)"]
 CMD ["uvicorn", "scheduler_project.asgi:application", "--host", "0.0.0.0", "--port", "5038", "--lifespan", "off", "--timeout-graceful-shutdown", "3"]

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,13 @@ from scheduler_project.local.postgres import Postgres
 from scheduler_project.local.valkey import Valkey
 
 
-# A wrapper: it runs before pytest-django, whose turn it is to read the settings, whatever the order of the plugins.
-@pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+# First of all: pytest-django reads the settings in its own turn.
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         use_own_valkey_database(os.environ["PYTEST_XDIST_WORKER"])
     else:
-        start_engines(early_config)
-    return (yield)
+        start_engines(config)
 
 
 def start_engines(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob"
 
 os.environ.update(
     {
+        "DJANGO_SETTINGS_MODULE": "scheduler_project.settings",
         "SCHEDULER_ENVIRONMENT": "development",
         "SCHEDULER_EXTRA_JOB_TYPES": ",".join(f"tests.sample_jobs.{name}" for name in SAMPLE_JOBS),
         # A test makes the jobs that it is about.

@@ -8,6 +8,7 @@ from celery.utils.nodenames import default_nodename
 from scheduler_project.local.ports import LOCALHOST
 
 ASK_SECONDS = 2.0
+ASK_WORKER_SECONDS = 0.3
 
 
 def answers(port: int, path: str) -> bool:
@@ -24,8 +25,9 @@ def answers(port: int, path: str) -> bool:
 
 def worker_answers(broker_url: str) -> bool:
     """Whether this machine's worker consumes: it answers Celery's ping."""
-    with Celery(broker=broker_url, set_as_current=False) as client:
+    # An explicit connection: an application takes CELERY_BROKER_URL from the environment before its own argument.
+    with Celery(set_as_current=False) as client, client.connection_for_write(broker_url) as connection:
         try:
-            return bool(client.control.ping(destination=[default_nodename("")], timeout=0.3))
+            return bool(client.control.ping([default_nodename("")], timeout=ASK_WORKER_SECONDS, connection=connection))
         except OSError:
             return False

@@ -1,6 +1,8 @@
 """The messages: published once, published again only when lost, counted in a real Valkey."""
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from celery import current_app
+from celery import Celery, current_app
 
 from executions import bell, dispatch
 from executions.models import JobExecution
@@ -208,28 +210,23 @@ def test_messages_of_every_priority_count_as_held(broker: redis.Redis) -> None:
 
 # --- The broker is away --------------------------------------------------------------------------------------------------
 @pytest.fixture
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def own_broker() -> Iterator[Any]:
     """A Valkey of the test's own, that it may kill."""
-    import tempfile
-
     from scheduler_project.local.valkey import Valkey
 
     folder = Path(tempfile.mkdtemp(prefix="schedulerservice-bell-"))
     folder.chmod(0o711)
     valkey = Valkey(folder, is_durable=False)
     valkey.start()
-    before = current_app.conf.broker_url
-    _point_at(valkey.url())
+    before = current_app._get_current_object()
+    app = Celery("on-its-own-broker", set_as_current=True)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    app.conf.broker_url = valkey.url()
     yield valkey
-    _point_at(before)
+    before.set_current()
+    app.close()
     valkey.kill()
-
-
-def _point_at(url: str) -> None:
-    current_app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
-    current_app.pool.force_close_all()
-    current_app._pool = None
-    current_app.amqp._producer_pool = None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_broker_that_dies_loses_no_row_and_fails_no_request(own_broker: Any) -> None:

@@ -1,5 +1,7 @@
 """The main road, end to end: due time, row, message, run, record, with real processes."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,23 @@ def test_a_run_beyond_its_timeout_is_stopped_and_says_so(system: System, tmp_pat
     [row] = of(job)
     assert (row.status, row.reason) == (ExecutionStatus.FAILED, "timeout")
     assert "1 second" in row.error_message
+
+
+def test_a_run_whose_process_is_killed_ends_as_lost_and_is_tried_again(system: System, tmp_path: Path) -> None:
+    job = define(
+        "job", "DiaryJob", cron_expression="0 0 1 1 *", max_retries=1, retry_delay_minutes=60,
+        parameters={"path": str(tmp_path / "diary"), "seconds": 600},
+    )  # fmt: skip
+    worker = system.start_worker()
+    dispatch.run_now(job, dispatch.RunRequest(by=SYSTEM_USER_ID))
+    until(lambda: of(job)[0].status == ExecutionStatus.RUNNING, worker)
+    os.kill(of(job)[0].process_id or 0, signal.SIGKILL)
+    until(lambda: of(job)[0].is_finished, worker)
+    lost, retry = sorted(of(job), key=lambda row: row.retry_attempt)
+    assert (lost.status, lost.reason) == (ExecutionStatus.FAILED, "worker_lost")
+    assert (retry.status, retry.trigger, retry.retry_of) == (ExecutionStatus.QUEUED, Trigger.RETRY, lost.id)
+    assert retry.available_at and retry.available_at > lost.completed_at
+    assert worker.is_running
 
 
 def test_the_output_can_be_read_while_the_run_goes_on(system: System, tmp_path: Path) -> None:
