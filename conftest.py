@@ -1,3 +1,12 @@
-"""pytest's first word: the environment and the servers of the tests, before Django's settings are read."""
+"""pytest's first word: environment, servers and Django, before any other conftest or test is imported.
 
-pytest_plugins = ["tests.environment", "tests.engines"]
+Here and not in plugins named by `-p`: plain `pytest` loads those before this folder is on the path.
+"""
+
+import django
+
+from tests import engines, environment
+
+environment.prepare()
+engines.start()
+django.setup()

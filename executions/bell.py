@@ -12,7 +12,9 @@ from celery import current_app
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from kombu import Producer
+from kombu import pools
 from kombu.exceptions import ChannelError, KombuError
+from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
 from executions.models import JobExecution
@@ -30,9 +32,10 @@ UNRUNG_AFTER = timedelta(seconds=5)
 LOST_AFTER = timedelta(seconds=30)
 LOST_AFTER_AT_MOST = timedelta(hours=1)
 MOST_RINGS_PER_TURN = 1_000
+HASTY = {"max_retries": 0, "socket_timeout": 1, "socket_connect_timeout": 1}
 
 
-def ring(executions: Sequence[JobExecution]) -> int:
+def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = None) -> int:
     """Publish these Queued rows' messages and note it; return how many. Never raises for the broker's sake.
 
     What could not be published stays unrung and is found by `relay`.
@@ -41,7 +44,7 @@ def ring(executions: Sequence[JobExecution]) -> int:
         return 0
     timeouts = _timeouts(executions)
     try:
-        with current_app.producer_or_acquire() as producer, producer.batch():
+        with (producers or current_app.producer_pool).acquire(block=True) as producer, producer.batch():
             for execution in executions:
                 _publish(execution, timeouts.get(execution.job_id), producer)
     except BROKER_ERRORS as fault:
@@ -49,6 +52,11 @@ def ring(executions: Sequence[JobExecution]) -> int:
         return 0
     ids = [execution.id for execution in executions]
     return JobExecution.objects.filter(id__in=ids).update(rung_at=Now(), rings=F("rings") + 1)
+
+
+def hasty_producers() -> ProducerPool:
+    """For whom a caller waits: they try once, and give up on a broker that is silent for a second."""
+    return pools.producers[current_app.connection_for_write(transport_options=HASTY)]
 
 
 def relay() -> int:

@@ -194,7 +194,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
                 execution_id=row.id, created_at=now,
             )  # fmt: skip
     if _is_free_to_start(row):
-        bell.ring([row])
+        bell.ring([row], bell.hasty_producers())
     return row
 
 
@@ -225,7 +225,8 @@ def _settle_before_change(job: ScheduledJob, now: datetime, **_kwargs: Any) -> N
     """A change first settles, in its own transaction, what was due under the old definition (SPEC §2)."""
     while job.next_execution_at and job.next_execution_at <= now and _has_schedule(job):
         rows = settle([job], now)
-        transaction.on_commit(partial(bell.ring, [row for row in rows if _is_free_to_start(row)]))
+        free = [row for row in rows if _is_free_to_start(row)]
+        transaction.on_commit(partial(bell.ring, free, bell.hasty_producers()))
 
 
 @receiver(job_changed)

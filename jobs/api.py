@@ -34,12 +34,12 @@ IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, descriptio
 
 
 def find_job(job_id: str) -> ScheduledJob:
-    """The live job with its figures. Raises ScheduledJob.DoesNotExist, also for what is no uuid."""
+    """The live job. Raises ScheduledJob.DoesNotExist, also for what is no uuid."""
     try:
         key = UUID(job_id)
     except ValueError:
         raise ScheduledJob.DoesNotExist from None
-    return ScheduledJob.objects.live().with_figures().get(pk=key)
+    return ScheduledJob.objects.live().get(pk=key)
 
 
 def caller(request: Request) -> UUID:

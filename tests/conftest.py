@@ -1,10 +1,12 @@
 """Callers of the API in each role, and how a problem looks. Jobs and executions: `tests.factories`."""
 
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.contrib.auth.models import Group
 from django.http import HttpResponse
 from django.test import Client
@@ -66,6 +68,26 @@ def caller_in(db: None) -> Callable[[str], Caller]:
         return Caller(user)
 
     return make
+
+
+@pytest.fixture
+def broker_at() -> Iterator[Callable[[str], None]]:
+    """Points this process at another broker for one test."""
+    before = current_app.conf.broker_url
+
+    def point(url: str) -> None:
+        current_app.conf.broker_url = current_app.conf.broker_write_url = url
+
+    yield point
+    current_app.conf.broker_url = current_app.conf.broker_write_url = before
+
+
+@pytest.fixture
+def deaf_broker(broker_at: Callable[[str], None]) -> Iterator[None]:
+    """A broker that takes calls and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        broker_at(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
+        yield
 
 
 def assert_problem(response: HttpResponse, status: int, code: str, *fields: str) -> dict[str, Any]:

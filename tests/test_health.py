@@ -1,6 +1,5 @@
 """Health: who is asked, what is said, and that a part that hangs does not hang the answer."""
 
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,25 +11,6 @@ from scheduler_project import health
 from tests.factories import a_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def broker_at(settings):
-    """Points the Celery application at another broker for one test."""
-    before = health.app.conf.broker_url
-
-    def point(url):
-        health.app.conf.broker_url = health.app.conf.broker_write_url = url
-
-    yield point
-    health.app.conf.broker_url = health.app.conf.broker_write_url = before
-
-
-@pytest.fixture
-def deaf_port():
-    """A port where somebody takes calls and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
@@ -60,12 +40,11 @@ def test_a_broker_that_is_gone_is_degraded_but_ready(client, broker_at):
     assert response.content.decode().startswith("Degraded\nThe broker cannot be reached")
 
 
-def test_a_broker_that_hangs_does_not_hang_the_answer(client, broker_at, deaf_port):
-    broker_at(f"redis://127.0.0.1:{deaf_port}/0")
+def test_a_broker_that_hangs_does_not_hang_the_answer(client, deaf_broker):
     started = time.monotonic()
-    for _again in range(3):
+    for _again in range(2):
         assert client.get("/health").content.decode().startswith("Degraded")
-    assert time.monotonic() - started < 3 * health.ANSWER_SECONDS + 1
+    assert time.monotonic() - started < 2 * health.ANSWER_SECONDS + 1
 
 
 def test_a_due_time_that_nobody_fires_is_degraded(client):

@@ -1,12 +1,17 @@
 """Services' health endpoints: one question, one answer, within its time, whatever the other side does."""
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 # OKLA's services answer with one word or a small JSON object; more is not read.
@@ -43,12 +48,20 @@ class HealthTargets:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                with session.get(url, timeout=timeout_seconds, stream=True, allow_redirects=False) as response:
+                deadline = _Deadline(timeout_seconds)
+                session.mount("http://", deadline)
+                session.mount("https://", deadline)
+                with (
+                    deadline,
+                    session.get(url, timeout=timeout_seconds, stream=True, allow_redirects=False) as response,
+                ):
                     http_status = response.status_code
                     body = _read(response, until=began + timeout_seconds)
                     status = _word(body) or (HEALTHY if response.ok else UNHEALTHY)
         except (requests.RequestException, HTTPError, HTTPException, ValueError, OSError) as fault:
             status, error = UNREACHABLE, _explain(fault, timeout_seconds)
+            if time.monotonic() - began > timeout_seconds:
+                error = _explain(requests.Timeout(), timeout_seconds)
         is_healthy = error is None and http_status is not None and 200 <= http_status < 300
         return Health(
             service=service,
@@ -59,6 +72,38 @@ class HealthTargets:
             milliseconds=round(1000 * (time.monotonic() - began)),
             error=error or (None if is_healthy else f"HTTP {http_status}"),
         )
+
+
+class _Deadline(HTTPAdapter):
+    """Cuts its connections once the time is up: the timeout of a socket counts anew with every byte that drips in."""
+
+    def __init__(self, seconds: float) -> None:
+        self.connections: list[Any] = []
+        self.timer = threading.Timer(seconds, self.cut)
+        self.timer.daemon = True
+        super().__init__()
+
+    def __enter__(self) -> None:
+        self.timer.start()
+
+    def __exit__(self, *_fault: object) -> None:
+        self.timer.cancel()
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool = super().get_connection_with_tls_context(*args, **options)
+        opened, plain = self.connections, pool.ConnectionCls
+
+        def connection(*args: Any, **options: Any) -> Any:
+            opened.append(plain(*args, **options))
+            return opened[-1]
+
+        pool.ConnectionCls = connection
+        return pool
+
+    def cut(self) -> None:
+        for connection in self.connections:
+            with suppress(OSError, AttributeError):  # not open yet, or closed already
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:

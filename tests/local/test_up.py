@@ -61,21 +61,21 @@ class Clone:
                 return said
         pytest.fail(f"bin/up ended:\n{said}")
 
-    def processes(self) -> list[psutil.Process]:
-        """Everything that runs from here but the runners."""
+    def find(self, word: str | None = None) -> list[psutil.Process]:
+        """What runs from here, but the runners; only those with that word, or a program of that name, in their command.
+
+        The eldest first.
+        """
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == str(self.folder / "var"):
-                    found.append(process)
+                is_ours = process.environ().get(MARK) == str(self.folder / "var")
+                words = {Path(part).name for part in process.cmdline()}
             except psutil.Error:
                 continue
-        return found
-
-    def find(self, word: str) -> list[psutil.Process]:
-        """Our processes with that word, or a program of that name, in their command; the eldest first."""
-        fitting = [one for one in self.processes() if word in {Path(part).name for part in one.cmdline()}]
-        return sorted(fitting, key=lambda process: process.create_time())
+            if is_ours and (word is None or word in words):
+                found.append(process)
+        return sorted(found, key=lambda process: process.create_time())
 
     def has_new(self, word: str, known: list[psutil.Process]) -> bool:
         return bool(set(self.find(word)) - set(known))
@@ -101,7 +101,7 @@ def clone(long_folder: Path) -> Iterator[Clone]:
     for runner in clone.runners:
         runner.kill()
         runner.communicate()
-    for process in clone.processes():
+    for process in clone.find():
         process.kill()
 
 
@@ -147,7 +147,7 @@ def test_from_a_clone_to_ready_and_through_every_kind_of_end(clone: Clone) -> No
     rest, _ = third.communicate(timeout=PATIENCE_SECONDS)
     assert third.returncode == 0
     assert rest.endswith("Stopped.\n")
-    assert clone.processes() == []
+    assert clone.find() == []
     assert not (clone.folder / "var" / "environment").exists()
     log = (clone.folder / "var" / "log" / "postgres.log").read_text()
     assert log.rstrip().endswith("database system is shut down")
@@ -176,7 +176,7 @@ def test_servers_of_ones_own_are_used_and_nothing_is_embedded(clone: Clone) -> N
         url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
         runner = clone.up(DATABASE_URL=url, CELERY_BROKER_URL=os.environ["CELERY_BROKER_URL"])
         clone.ready(runner)
-        assert not [one for one in clone.processes() if one.name() in ("postgres", "valkey-server")]
+        assert clone.find("postgres") == clone.find("valkey-server") == []
         assert sorted(path.name for path in (clone.folder / "var").iterdir() if path.is_dir()) == [
             "log",
             "ports",

@@ -1,0 +1,139 @@
+"""HealthCheckMonitoringJob with the real gateway against real sockets, run as a worker runs it."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from executions.claims import Claim
+from executions.executor import JobExecutor
+from executions.ledger import Outcome
+from executions.models import Alert
+from executions.output import RunOutput
+from jobs import gateways, registry
+from jobs.enums import ExecutionStatus
+from jobs.models import ScheduledJob
+from jobs.predefined.health_check_monitoring import HealthCheckMonitoringJob
+from tests.factories import a_job, started
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job() -> ScheduledJob:
+    return a_job("Health", job_type="HealthCheckMonitoringJob")
+
+
+@pytest.fixture
+def dead() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    yield f"http://127.0.0.1:{port}/{{service}}"
+
+
+def checked(job: ScheduledJob, **parameters: Any) -> tuple[Outcome, str]:
+    job = job.redefine(by=job.created_by_user_id, parameters=parameters, overlap_policy="Allow")
+    run = started(job)
+    output = RunOutput(run.id)
+    return JobExecutor(Claim(run, output)).execute(), output.close()
+
+
+def serve(httpserver: HTTPServer, **services: tuple[str, int]) -> str:
+    httpserver.clear()
+    for name, (body, status) in services.items():
+        httpserver.expect_request(f"/{name}").respond_with_data(body, status)
+    return httpserver.url_for("/") + "{service}"
+
+
+def open_alerts() -> list[str]:
+    return sorted(Alert.objects.filter(closed_at=None).values_list("subject", flat=True))
+
+
+def test_every_service_is_asked_and_its_answer_is_in_the_result(httpserver: HTTPServer, job: ScheduledJob) -> None:
+    template = serve(httpserver, a=("Healthy", 200), b=("Degraded", 200), c=("Unhealthy", 503))
+    outcome, output = checked(job, services=["a", "b", "c", "a"], urlTemplate=template)
+    assert outcome.status == ExecutionStatus.COMPLETED
+    assert (outcome.result["healthy"], outcome.result["unhealthy"]) == (2, 1)
+    assert [(one["service"], one["status"], one["isHealthy"]) for one in outcome.result["services"]] == [
+        ("a", "Healthy", True), ("b", "Degraded", True), ("c", "Unhealthy", False),
+    ]  # fmt: skip
+    assert "INFO a is Healthy" in output and "WARNING b is Degraded" in output and "ERROR c is Unhealthy" in output
+    assert sorted(request.path for request, _response in httpserver.log) == ["/a", "/b", "/c"]
+
+
+def test_a_dead_service_does_not_hide_the_others(httpserver: HTTPServer, job: ScheduledJob, dead: str, settings: Any) -> None:
+    template = serve(httpserver, b=("Healthy", 200))
+    settings.SCHEDULER_HEALTH_URLS = {"a": dead.format(service="a")}
+    gateways.current.cache_clear()
+    try:
+        outcome, _output = checked(job, services=["a", "b"], urlTemplate=template)
+    finally:
+        gateways.current.cache_clear()
+    assert outcome.status == ExecutionStatus.COMPLETED
+    assert [one["status"] for one in outcome.result["services"]] == ["Unreachable", "Healthy"]
+
+
+def test_services_are_asked_at_the_same_time(httpserver: HTTPServer, job: ScheduledJob) -> None:
+    names = ["a", "b", "c", "d"]
+    together = threading.Barrier(len(names))
+
+    def wait_for_the_others(_request: Any) -> Any:
+        from werkzeug import Response
+
+        together.wait(10)  # broken, and an error, unless all four are asked before one is answered
+        return Response("Healthy")
+
+    for name in names:
+        httpserver.expect_request(f"/{name}").respond_with_handler(wait_for_the_others)
+    outcome, _output = checked(job, services=names, urlTemplate=httpserver.url_for("/") + "{service}")
+    assert outcome.result["healthy"] == 4
+
+
+def test_an_alert_opens_once_an_episode_and_closes_with_the_recovery(httpserver: HTTPServer, job: ScheduledJob) -> None:
+    sick = serve(httpserver, a=("Unhealthy", 503))
+    for _ in range(3):
+        checked(job, services=["a"], urlTemplate=sick)
+    assert open_alerts() == ["Service a is unhealthy!"]
+    assert Alert.objects.count() == 1
+    checked(job, services=["a"], urlTemplate=serve(httpserver, a=("Healthy", 200)))
+    assert open_alerts() == []
+    checked(job, services=["a"], urlTemplate=serve(httpserver, a=("", 500)))
+    assert open_alerts() == ["Service a is unhealthy!"]
+    assert Alert.objects.count() == 2
+
+
+def test_a_degraded_service_opens_no_alert(httpserver: HTTPServer, job: ScheduledJob) -> None:
+    checked(job, services=["a"], urlTemplate=serve(httpserver, a=("Degraded", 200)))
+    assert not Alert.objects.exists()
+
+
+def test_a_name_longer_than_an_alerts_subject_still_opens_one_and_closes_it(httpserver: HTTPServer, job: ScheduledJob) -> None:
+    name = "s" * 300
+    checked(job, services=[name], urlTemplate=serve(httpserver, **{name: ("", 500)}))
+    checked(job, services=[name], urlTemplate=serve(httpserver, **{name: ("", 500)}))
+    assert len(open_alerts()) == 1
+    checked(job, services=[name], urlTemplate=serve(httpserver, **{name: ("", 200)}))
+    assert open_alerts() == []
+
+
+def test_the_defaults_are_the_originals() -> None:
+    parameters = registry.parse_parameters(HealthCheckMonitoringJob, None)
+    assert parameters.services == ["vehiclessaleservice", "authservice", "gateway"]
+    assert parameters.url_template == "http://{service}:8080/health"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["http://host/health", "ftp://{service}/", "{service}", "http://{service}/{other}", "http://{service}/{}",
+     "http://{service.name}/{service}", "http://{service}/{service.nothing}", "http://{service}{", "http://{service}}",
+     "http://{service:>9999999999}/{service}", "http://{service!r}/{service}", "http://{service[0]}/{service}"],
+)  # fmt: skip
+def test_a_template_that_is_none_is_refused(template: str) -> None:
+    from django.core.exceptions import ValidationError
+
+    with pytest.raises(ValidationError) as refused:
+        registry.parse_parameters(HealthCheckMonitoringJob, {"urlTemplate": template})
+    assert "urlTemplate" in refused.value.messages[0]
