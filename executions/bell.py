@@ -7,12 +7,12 @@ fewer messages than there are rung rows: a queue that is merely long is left alo
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import cast
 
 from celery import current_app
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
-from kombu import Producer
-from kombu import pools
+from kombu import Producer, pools
 from kombu.exceptions import ChannelError, KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
@@ -44,7 +44,7 @@ def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = No
         return 0
     timeouts = _timeouts(executions)
     try:
-        with (producers or current_app.producer_pool).acquire(block=True) as producer, producer.batch():
+        with (producers or current_app.producer_pool).acquire(block=True) as producer, producer.batch():  # type: ignore[attr-defined]
             for execution in executions:
                 _publish(execution, timeouts.get(execution.job_id), producer)
     except BROKER_ERRORS as fault:
@@ -56,7 +56,7 @@ def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = No
 
 def hasty_producers() -> ProducerPool:
     """For whom a caller waits: they try once, and give up on a broker that is silent for a second."""
-    return pools.producers[current_app.connection_for_write(transport_options=HASTY)]
+    return cast(ProducerPool, pools.producers[current_app.connection_for_write(transport_options=HASTY)])
 
 
 def relay() -> int:

@@ -100,7 +100,7 @@ def _has_schedule(job: "ScheduledJob") -> bool:
 
 
 def _is_ours(row: PeriodicTask) -> bool:
-    return row.task == BELL_TASK or row.description == MARK
+    return bool(row.task == BELL_TASK or row.description == MARK)
 
 
 def _is_every_tick(interval: IntervalSchedule | None) -> bool:

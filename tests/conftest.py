@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.contrib.auth.models import Group
-from django.http import HttpResponse
 from django.test import Client
 
 from scheduler_project.identity.models import ApiToken, User
@@ -73,13 +72,14 @@ def caller_in(db: None) -> Callable[[str], Caller]:
 @pytest.fixture
 def broker_at() -> Iterator[Callable[[str], None]]:
     """Points this process at another broker for one test."""
-    before = current_app.conf.broker_url
+    configuration: Any = current_app.conf
+    before = configuration.broker_url
 
     def point(url: str) -> None:
-        current_app.conf.broker_url = current_app.conf.broker_write_url = url
+        configuration.broker_url = configuration.broker_write_url = url
 
     yield point
-    current_app.conf.broker_url = current_app.conf.broker_write_url = before
+    point(before)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def deaf_broker(broker_at: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def assert_problem(response: HttpResponse, status: int, code: str, *fields: str) -> dict[str, Any]:
+def assert_problem(response: Any, status: int, code: str, *fields: str) -> dict[str, Any]:
     """The answer is a problem of this status and code that names exactly these fields; returns its body."""
     body: dict[str, Any] = json.loads(response.content)
     assert (response.status_code, body.get("errorCode")) == (status, code), body

@@ -1,5 +1,7 @@
 """Who may do what: the roles against the routes."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -9,7 +11,7 @@ from tests.factories import a_job, a_run
 READ, OPERATE, CHANGE = "viewer", "operator", "admin"
 RANK = ["nobody", "viewer", "operator", "admin"]
 NEW_JOB = {"name": "new", "jobType": "NoOpJob", "cronExpression": "@daily"}
-ROUTES = [
+ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/jobs", None, READ),
     ("GET", "/jobs/{job}", None, READ),
     ("GET", "/jobs/{job}/next", None, READ),

@@ -45,10 +45,10 @@ class HealthTargets:
         """Ask once. Never raises: a service that cannot be reached is an answer too."""
         began = time.monotonic()
         http_status, status, error = None, UNREACHABLE, None
+        deadline = _Deadline(timeout_seconds)
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                deadline = _Deadline(timeout_seconds)
                 session.mount("http://", deadline)
                 session.mount("https://", deadline)
                 with (
@@ -57,10 +57,12 @@ class HealthTargets:
                 ):
                     http_status = response.status_code
                     body = _read(response, until=began + timeout_seconds)
+                    if deadline.has_come:  # an answer that was cut may look like a whole one
+                        raise requests.Timeout("the answer did not end in time")
                     status = _word(body) or (HEALTHY if response.ok else UNHEALTHY)
         except (requests.RequestException, HTTPError, HTTPException, ValueError, OSError) as fault:
             status, error = UNREACHABLE, _explain(fault, timeout_seconds)
-            if time.monotonic() - began > timeout_seconds:
+            if deadline.has_come:
                 error = _explain(requests.Timeout(), timeout_seconds)
         is_healthy = error is None and http_status is not None and 200 <= http_status < 300
         return Health(
@@ -81,6 +83,7 @@ class _Deadline(HTTPAdapter):
         self.connections: list[Any] = []
         self.timer = threading.Timer(seconds, self.cut)
         self.timer.daemon = True
+        self.has_come = False
         super().__init__()
 
     def __enter__(self) -> None:
@@ -90,7 +93,7 @@ class _Deadline(HTTPAdapter):
         self.timer.cancel()
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **options)
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
         opened, plain = self.connections, pool.ConnectionCls
 
         def connection(*args: Any, **options: Any) -> Any:
@@ -101,6 +104,7 @@ class _Deadline(HTTPAdapter):
         return pool
 
     def cut(self) -> None:
+        self.has_come = True
         for connection in self.connections:
             with suppress(OSError, AttributeError):  # not open yet, or closed already
                 connection.sock.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import F
 
 from dashboard import metrics
 from executions import dispatch, ids, ledger
@@ -17,7 +18,15 @@ NOW = datetime(2026, 1, 8, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
 
 
-def ended(job, status, *, hours_ago, seconds=10.0, retry_of=None, attempt=0):
+def ended(
+    job: ScheduledJob,
+    status: str,
+    *,
+    hours_ago: float,
+    seconds: float = 10.0,
+    retry_of: JobExecution | None = None,
+    attempt: int = 0,
+) -> JobExecution:
     """A finished execution of a run that took so many seconds."""
     at = NOW - timedelta(hours=hours_ago)
     ran = status not in ("Skipped", "Missed")
@@ -27,10 +36,16 @@ def ended(job, status, *, hours_ago, seconds=10.0, retry_of=None, attempt=0):
         status=status, queued_at=at, available_at=at, completed_at=at,
         started_at=at - timedelta(seconds=seconds) if ran else None,
         duration=timedelta(seconds=seconds) if ran else None,
-        retry_of=retry_of and retry_of.id, retry_attempt=attempt,
+        retry_of=retry_of.id if retry_of else None, retry_attempt=attempt,
     )  # fmt: skip
     dispatch.insert([row])
     return row
+
+
+def claimed(execution: JobExecution) -> JobExecution:
+    running = ledger.claim(execution.id, worker_name="w", worker_id=None)
+    assert running
+    return running
 
 
 def test_jobs_are_counted_by_status_without_the_deleted_ones():
@@ -67,7 +82,7 @@ def test_a_recent_failure_is_a_run_that_finally_failed():
 
 
 def test_a_failure_that_waits_for_its_retry_is_not_final():
-    running = ledger.claim(a_run(a_job()).id, worker_name="w", worker_id=None)
+    running = claimed(a_run(a_job()))
     ledger.close(running, FAILED, output="")
     assert JobExecution.objects.filter(status="Queued", retry_attempt=1).exists()
     assert metrics.recent_failures(database_now()) == 0
@@ -90,14 +105,17 @@ def test_the_next_execution_is_of_a_job_that_will_run():
     later = a_job("later")
     sooner = a_job("sooner", cron_expression="0 * * * *")
     found = metrics.next_execution()
+    assert found
     assert (found.job_name, found.scheduled_at) == ("sooner", sooner.next_execution_at)
     sooner.disable(by=sooner.created_by_user_id)
-    assert metrics.next_execution().scheduled_at == later.next_execution_at
+    found = metrics.next_execution()
+    assert found and found.scheduled_at == later.next_execution_at
 
 
 def test_a_pause_that_ends_before_the_due_time_does_not_hide_it():
     job = a_job("paused", status="Paused", paused_until=datetime.now(UTC) + timedelta(seconds=1))
-    assert metrics.next_execution().scheduled_at == job.next_execution_at
+    found = metrics.next_execution()
+    assert found and found.scheduled_at == job.next_execution_at
 
 
 def test_a_worker_counts_while_it_is_heard_of():
@@ -125,8 +143,8 @@ def test_an_empty_system_has_the_originals_six_numbers_and_zeros(api):
 
 def test_the_dashboard_of_a_system_at_work(api):
     job = a_job("Backup Database", cron_expression="0 2 * * *")
-    running = ledger.claim(a_run(job).id, worker_name="w", worker_id=None)
-    JobExecution.objects.filter(pk=running.pk).update(started_at=running.started_at - timedelta(minutes=2, seconds=15))
+    running = claimed(a_run(job))
+    JobExecution.objects.filter(pk=running.pk).update(started_at=F("started_at") - timedelta(minutes=2, seconds=15))
     assert api.get("/dashboard").json()["runningJobs"] == 1
     ledger.close(running, COMPLETED, output="")
     a_run(a_job("queued"))

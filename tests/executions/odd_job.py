@@ -59,6 +59,12 @@ def _nested(depth: int) -> dict[str, Any]:
     return value
 
 
+def _circle() -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    value["v"] = value
+    return value
+
+
 class _Unprintable(Exception):
     def __str__(self) -> str:
         raise RuntimeError("not even that")
@@ -78,7 +84,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "returns a text": lambda context: "done",
     "returns a list": lambda context: [1],
     "returns depths": lambda context: _nested(100_000),
-    "returns itself": lambda context: (lambda d: d.update(d=d) or d)({}),
+    "returns itself": lambda context: _circle(),
     "fails": _raise(JobError("it broke")),
     "fails for good": _raise(JobError("never again", permanent=True)),
     "fails without words": _raise(JobError("")),

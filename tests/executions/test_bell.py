@@ -53,7 +53,7 @@ def unrung(rows: list[JobExecution], seconds_ago: float) -> None:
     )
 
 
-# --- Ringing -------------------------------------------------------------------------------------------------------------
+# --- Ringing ---------------------------------------------------------------------------------------------------------
 def test_a_ring_publishes_one_message_of_the_types_name_under_the_executions_id(broker: redis.Redis) -> None:
     [row] = queued(1, queue="slow", priority=9, timeout_seconds=60)
     [message] = messages(broker, "slow")
@@ -100,15 +100,13 @@ def test_a_type_that_vanished_from_the_registry_does_not_keep_the_others_from_be
     assert sorted(message["headers"]["task"] for message in messages(broker)) == ["NoOpJob", "NoOpJob", "VanishedJob"]
 
 
-def test_an_alias_is_rung_by_the_name_of_its_type(
-    broker: redis.Redis, settings: Any, forget_registry: None
-) -> None:
+def test_an_alias_is_rung_by_the_name_of_its_type(broker: redis.Redis, settings: Any, forget_registry: None) -> None:
     settings.SCHEDULER_JOB_TYPES = ["tests.jobs.test_registry.AliasedJob"]
     a_run(a_job(job_type="OtherName"))
     assert messages(broker)[0]["headers"]["task"] == "AliasedJob"
 
 
-# --- Never published -----------------------------------------------------------------------------------------------------
+# --- Never published -------------------------------------------------------------------------------------------------
 def test_what_was_never_published_is_published_once_its_maker_must_be_dead(broker: redis.Redis) -> None:
     rows = queued(3)
     broker.flushdb()
@@ -144,7 +142,7 @@ def test_a_retry_is_published_when_its_delay_is_over(broker: redis.Redis) -> Non
     assert bell.relay() == 1
 
 
-# --- Lost ----------------------------------------------------------------------------------------------------------------
+# --- Lost ------------------------------------------------------------------------------------------------------------
 def test_a_lost_message_is_published_again_when_its_ring_is_old(broker: redis.Redis) -> None:
     rows = queued(2)
     broker.flushdb()
@@ -184,13 +182,14 @@ def test_a_young_ring_counts_as_a_message_that_may_still_be_on_its_way(broker: r
 def test_each_queue_is_counted_by_itself(broker: redis.Redis) -> None:
     lost, held = queued(2, name="lost", queue="one"), queued(2, name="held", queue="two")
     rung(lost + held, 60)
-    broker.delete(*[key for key in broker.keys("one*")])
+    broker.delete(*broker.keys("one*"))
     assert bell.relay_lost() == 2
     assert (len(messages(broker, "one")), len(messages(broker, "two"))) == (2, 2)
 
 
 @pytest.mark.parametrize(
-    ("rings", "patience"), [(1, 30), (2, 60), (3, 120), (4, 240), (5, 480), (6, 960), (7, 1_920), (8, 3_600), (99, 3_600)]
+    ("rings", "patience"),
+    [(1, 30), (2, 60), (3, 120), (4, 240), (5, 480), (6, 960), (7, 1_920), (8, 3_600), (99, 3_600)],
 )
 def test_the_patience_doubles_with_each_ring_up_to_an_hour(broker: redis.Redis, rings: int, patience: int) -> None:
     rows = queued(1)
@@ -208,9 +207,9 @@ def test_messages_of_every_priority_count_as_held(broker: redis.Redis) -> None:
     assert bell.held_by_broker("no-such-queue") == 0
 
 
-# --- The broker is away --------------------------------------------------------------------------------------------------
+# --- The broker is away ----------------------------------------------------------------------------------------------
 @pytest.fixture
-def own_broker() -> Iterator[Any]:
+def own_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Valkey of the test's own, that it may kill."""
     from scheduler_project.local.valkey import Valkey
 
@@ -219,6 +218,7 @@ def own_broker() -> Iterator[Any]:
     valkey = Valkey(folder, is_durable=False)
     valkey.start()
     before = current_app._get_current_object()
+    monkeypatch.setenv("CELERY_BROKER_URL", valkey.url())  # Celery asks it before its own settings
     app = Celery("on-its-own-broker", set_as_current=True)
     app.config_from_object("django.conf:settings", namespace="CELERY")
     app.conf.broker_url = valkey.url()

@@ -16,7 +16,6 @@ from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.models import ScheduledJob
 from tests.factories import (
-    COMPLETED,
     FAILED,
     SOMEBODY,
     a_job,
@@ -37,7 +36,7 @@ pytestmark = pytest.mark.django_db
 QUEUED, CANCELLED, SKIPPED = ExecutionStatus.QUEUED, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED
 
 
-# --- Firing ------------------------------------------------------------------------------------------------------------
+# --- Firing ----------------------------------------------------------------------------------------------------------
 def test_a_due_time_becomes_one_queued_row_under_its_own_id() -> None:
     job = a_job(cron_expression="* * * * *", misfire_grace_seconds=600, parameters=None, priority=7, queue="slow")
     due = fell_due(job, database_now().replace(second=0, microsecond=0))
@@ -167,7 +166,7 @@ def _at_once(*actions: Callable[[], Any], beats: int) -> None:
     assert faults == []
 
 
-# --- Held runs ---------------------------------------------------------------------------------------------------------
+# --- Held runs -------------------------------------------------------------------------------------------------------
 def test_made_up_runs_are_released_one_after_another_oldest_first() -> None:
     job = a_job(cron_expression="0 * * * *", misfire_policy=MisfirePolicy.RUN_ALL, misfire_grace_seconds=0)
     fell_due(job, datetime(2026, 1, 1, tzinfo=UTC))
@@ -251,7 +250,7 @@ def test_cancel_running_cancels_a_run_that_no_worker_has_taken() -> None:
     assert JobExecution.objects.waiting().get().id == new.id
 
 
-# --- Run-now -----------------------------------------------------------------------------------------------------------
+# --- Run-now ---------------------------------------------------------------------------------------------------------
 def test_run_now_queues_a_run_beside_the_schedule() -> None:
     job = a_job()
     run = a_run(job)
@@ -392,7 +391,7 @@ def test_of_requests_at_the_same_moment_skip_admits_one() -> None:
     assert sorted(answers) == ["free", "refused", "refused", "refused"]
 
 
-# --- The job changes ---------------------------------------------------------------------------------------------------
+# --- The job changes -------------------------------------------------------------------------------------------------
 def test_a_change_first_settles_what_was_due_under_the_old_definition() -> None:
     job = a_job(cron_expression="0 3 * * *", time_zone="UTC")
     first = fell_due(job, minutes_ago(2 * 1440))

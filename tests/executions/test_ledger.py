@@ -36,7 +36,7 @@ def claim(run: JobExecution) -> JobExecution | None:
     return ledger.claim(run.id, worker_name="w", worker_id=None)
 
 
-# --- Claim ---------------------------------------------------------------------------------------------------------------
+# --- Claim -----------------------------------------------------------------------------------------------------------
 def test_a_claim_makes_a_queued_row_run_here() -> None:
     run = claimed(a_run(a_job()))
     assert (run.status, run.worker_name) == (RUNNING, "test@here")
@@ -60,7 +60,7 @@ def test_a_held_or_waiting_or_finished_or_missing_row_is_not_claimed() -> None:
     assert ledger.claim(ids.of_request(database_now()), worker_name="", worker_id=None) is None
 
 
-# --- Close ---------------------------------------------------------------------------------------------------------------
+# --- Close -----------------------------------------------------------------------------------------------------------
 def test_a_completed_run_has_its_end_result_and_output() -> None:
     run = ended(started(a_job()), Outcome(ExecutionStatus.COMPLETED, result={"rows": 3}), output="said\n")
     assert (run.status, run.reason, run.result, run.output) == (ExecutionStatus.COMPLETED, "", {"rows": 3}, "said\n")
@@ -119,7 +119,7 @@ def test_backslashes_before_a_nul_do_not_hide_it(text: str) -> None:
     assert run.result == {"v": text.replace("\x00", "\N{REPLACEMENT CHARACTER}")}
 
 
-# --- Retry ---------------------------------------------------------------------------------------------------------------
+# --- Retry -----------------------------------------------------------------------------------------------------------
 def retry_of(run: JobExecution) -> JobExecution | None:
     return JobExecution.objects.filter(retry_of=run.first_attempt, retry_attempt=run.retry_attempt + 1).first()
 
@@ -155,7 +155,9 @@ def test_a_retry_that_succeeds_is_the_last() -> None:
     assert len(rows_of(run.job)) == 2
 
 
-@pytest.mark.parametrize("outcome", [COMPLETED, Outcome(ExecutionStatus.FAILED, "error"), Outcome(ExecutionStatus.CANCELLED)])
+@pytest.mark.parametrize(
+    "outcome", [COMPLETED, Outcome(ExecutionStatus.FAILED, "error"), Outcome(ExecutionStatus.CANCELLED)]
+)
 def test_nothing_else_than_a_failure_worth_it_is_tried_again(outcome: Outcome) -> None:
     run = ended(started(a_job()), outcome)
     assert retry_of(run) is None
@@ -191,12 +193,17 @@ def test_a_retry_keeps_the_parameters_of_its_first_attempt() -> None:
     assert retry_of(run).parameters == {"message": "old"}
 
 
-# --- Figures -------------------------------------------------------------------------------------------------------------
+# --- Figures ---------------------------------------------------------------------------------------------------------
 def test_figures_equal_a_recount_of_the_rows_after_any_sequence_of_verbs_and_outcomes() -> None:
     chance = random.Random(20261123)
     jobs = [a_job(f"job {n}", overlap_policy=OverlapPolicy.ALLOW, retry_delay_minutes=0) for n in range(3)]
     running: list[JobExecution] = []
-    outcomes = [COMPLETED, FAILED, Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED), Outcome(ExecutionStatus.FAILED, "timeout")]
+    outcomes = [
+        COMPLETED,
+        FAILED,
+        Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED),
+        Outcome(ExecutionStatus.FAILED, "timeout"),
+    ]
     for _step in range(250):
         job = fresh(chance.choice(jobs))
         match chance.randrange(7):

@@ -38,7 +38,7 @@ def test_a_line_has_its_instant_in_utc_and_its_level(output: RunOutput) -> None:
     output.add("one")
     output.add("two", "WARNING")
     first, second = output.text.splitlines()
-    assert first[-9:] == "Z INFO one" [-9:] and len(first.split()[0]) == len("2026-01-01T00:00:00.000Z")
+    assert first[-9:] == "Z INFO one"[-9:] and len(first.split()[0]) == len("2026-01-01T00:00:00.000Z")
     assert second.endswith("Z WARNING two")
 
 

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 def bounds() -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid"
+            "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)"
+            " FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid"
             " WHERE i.inhparent = 'executions_jobexecution'::regclass"
         )
         return dict(cursor.fetchall())
@@ -36,7 +37,7 @@ def test_a_due_time_months_ago_gets_its_partition_on_demand() -> None:
     job = a_job(cron_expression="0 3 1 * *")
     due = fell_due(job, datetime(2024, 2, 1, tzinfo=UTC))
     settle(job, datetime(2024, 3, 15, tzinfo=UTC))
-    assert [row.scheduled_for for row in rows_of(job)][0] == due
+    assert rows_of(job)[0].scheduled_for == due
     assert {"executions_jobexecution_2024_02", "executions_jobexecution_2024_03"} <= set(bounds())
 
 

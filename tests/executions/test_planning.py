@@ -132,7 +132,7 @@ def test_admitting_a_run_counts_it(policy: OverlapPolicy) -> None:
     assert activity.is_active
 
 
-# --- Properties --------------------------------------------------------------------------------------------------------
+# --- Properties ------------------------------------------------------------------------------------------------------
 jobs = st.builds(
     a_job,
     cron_expression=st.sampled_from(["* * * * *", "*/7 * * * *", "0 * * * *", "0 3 * * *"]),
@@ -159,7 +159,9 @@ def _copy(activity: Activity) -> Activity:
 
 
 @given(jobs, spans, activities)
-def test_every_due_time_gets_exactly_one_row_oldest_first(job: ScheduledJob, span: timedelta, activity: Activity) -> None:
+def test_every_due_time_gets_exactly_one_row_oldest_first(
+    job: ScheduledJob, span: timedelta, activity: Activity
+) -> None:
     due = due_since(job, NOW - span)
     assert [row.due for row in plan(job, due, now=NOW, activity=activity)] == due
 
@@ -189,7 +191,9 @@ def test_what_is_late_never_fires_as_usual_and_what_is_on_time_is_never_missed(
 
 
 @given(jobs, spans)
-def test_run_once_leaves_an_idle_job_with_one_run_whenever_something_was_due(job: ScheduledJob, span: timedelta) -> None:
+def test_run_once_leaves_an_idle_job_with_one_run_whenever_something_was_due(
+    job: ScheduledJob, span: timedelta
+) -> None:
     job.misfire_policy = MisfirePolicy.RUN_ONCE
     due = [at for at in due_since(job, NOW - span) if not job.was_paused_at(at)]
     rows = plan(job, due_since(job, NOW - span), now=NOW, activity=Activity())
@@ -222,5 +226,7 @@ def test_no_more_than_one_run_starts_at_once_unless_the_policy_allows_it(
     free = [row for row in rows if row.status == QUEUED and not row.is_held]
     if job.overlap_policy != OverlapPolicy.ALLOW:
         assert len(free) <= (0 if before.is_active else 1)
-        held = [row for row in rows if row.is_held and not (row.trigger == "CatchUp" and job.misfire_policy == "RunAll")]
+        held = [
+            row for row in rows if row.is_held and not (row.trigger == "CatchUp" and job.misfire_policy == "RunAll")
+        ]
         assert len(held) <= (0 if before.has_held else 1)

@@ -33,7 +33,7 @@ def taken(does: str, **definition: Any) -> tuple[JobExecution, str]:
     return again(run), state
 
 
-# --- Claimed -------------------------------------------------------------------------------------------------------------
+# --- Claimed ---------------------------------------------------------------------------------------------------------
 def test_a_message_for_a_queued_row_runs_it_to_its_end() -> None:
     row, state = taken("returns figures")
     assert (row.status, state) == (COMPLETED, "SUCCESS")
@@ -89,7 +89,7 @@ def test_a_message_whose_arguments_do_not_fit_ends_its_row_all_the_same() -> Non
     assert again(run).status == FAILED
 
 
-# --- Ended ---------------------------------------------------------------------------------------------------------------
+# --- Ended -----------------------------------------------------------------------------------------------------------
 def test_a_failure_is_recorded_with_its_output_and_leaves_the_next_attempt() -> None:
     row, state = taken("fails", retry_delay_minutes=3)
     assert (row.status, row.reason, row.error_message, state) == (FAILED, Reason.ERROR, "it broke", "FAILURE")
@@ -106,7 +106,8 @@ def test_an_end_that_trying_again_cannot_better_leaves_no_next_attempt(does: str
 
 
 @pytest.mark.parametrize(
-    "does", ["crashes", "exits", "crashes unprintably", "validates", "fails oddly", "fails without words", "takes too long"]
+    "does",
+    ["crashes", "exits", "crashes unprintably", "validates", "fails oddly", "fails without words", "takes too long"],
 )
 def test_every_other_end_is_a_failure_with_words_and_a_next_attempt(does: str) -> None:
     row, _state = taken(does)
@@ -213,7 +214,7 @@ def test_a_database_that_is_away_at_the_claim_means_no_claim_and_no_run() -> Non
     assert again(run).status == ExecutionStatus.QUEUED
 
 
-# --- The main process speaks for its children ----------------------------------------------------------------------------
+# --- The main process speaks for its children ------------------------------------------------------------------------
 @pytest.fixture
 def main_process(monkeypatch: pytest.MonkeyPatch) -> uuid.UUID:
     """This process is a worker's main process, as `worker_init` would have it."""

@@ -1,11 +1,13 @@
 """Lists of jobs: pages, filters, order, and what they cost."""
 
+from typing import Any
+
 import pytest
 
 from tests.factories import a_job
 
 
-def names(response):
+def names(response: Any) -> list[str]:
     assert response.status_code == 200
     return [job["name"] for job in response.json()["items"]]
 

@@ -1,5 +1,7 @@
 """What is refused, with which code, at which field, and that nothing of it is stored. No body ever answers 500."""
 
+from typing import Any
+
 import pytest
 
 from jobs.models import ScheduledJob, ScheduleRevision
@@ -13,13 +15,13 @@ WRITABLE = [
     "misfirePolicy", "misfireGraceSeconds", "startDeadlineSeconds", "maxDurationSeconds", "graceSeconds",
     "notifyOnFailure", "notificationEmails", "queue", "priority", "key",
 ]  # fmt: skip
-HOSTILE = [
+HOSTILE: list[Any] = [
     None, True, -1, 10**400, 1.5, "", "a\x00b", "\ud800", "x" * 20_000, [], [None], [[]], {}, {"a": 1},
     {"a\x00": 1}, {"a": "\ud800"}, {"a": ["\x00"]}, [{"a": "\x00"}], {"a": [[[[[[[[[[1]]]]]]]]]]},
 ]  # fmt: skip
 
 
-def assert_nothing_is_stored():
+def assert_nothing_is_stored() -> None:
     assert not ScheduledJob.objects.exists()
     assert not ScheduleRevision.objects.exists()
 

@@ -52,7 +52,7 @@ def peer() -> Iterator[Callable[[Peer], str]]:
     listener.close()
 
 
-# --- What services say ---------------------------------------------------------------------------------------------------
+# --- What services say -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("body", "status", "expected"),
     [
@@ -114,7 +114,7 @@ def test_the_environments_proxy_is_not_asked(httpserver: HTTPServer, monkeypatch
     assert ask(httpserver.url_for("/health")).is_healthy
 
 
-# --- What broken peers do ------------------------------------------------------------------------------------------------
+# --- What broken peers do --------------------------------------------------------------------------------------------
 def test_a_service_that_refuses_the_connection_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -206,13 +206,15 @@ def test_an_endless_answer_is_not_read_to_its_end(peer: Callable[[Peer], str]) -
     assert sent < 500 * ANSWER_MAX_BYTES
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "ftp://x/y", "http://", "http://[::1", "http://a b/", "http://x:99999/"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "ftp://x/y", "http://", "http://[::1", "http://a b/", "http://x:99999/"]
+)
 def test_an_address_that_is_none_is_an_answer_too(url: str) -> None:
     health = ask(url)
     assert not health.is_healthy and health.error
 
 
-# --- Addresses -----------------------------------------------------------------------------------------------------------
+# --- Addresses -------------------------------------------------------------------------------------------------------
 def test_a_service_is_asked_at_its_template_unless_it_is_redirected() -> None:
     targets = HealthTargets(addresses={"gateway": "http://127.0.0.1:5038/health"})
     template = "http://{service}:8080/health"

@@ -38,7 +38,7 @@ def next_is_true(job: ScheduledJob) -> bool:
     return stored.next_execution_at == expected == job.next_execution_at
 
 
-# --- A new job -----------------------------------------------------------------------------------------------------------
+# --- A new job -------------------------------------------------------------------------------------------------------
 def test_a_new_job_is_on_the_schedule_with_its_next_due_time() -> None:
     job = a_job(cron_expression="0 3 * * *")
     assert (job.status, job.version, job.created_by_user_id) == (JobStatus.ENABLED, 1, SYSTEM_USER_ID)
@@ -66,7 +66,7 @@ def test_taking_the_time_zone_away_falls_back_to_santo_domingo(nothing: str | No
     assert job.redefine(by=SOMEBODY, time_zone=nothing).version == job.version
 
 
-# --- Keys and names ------------------------------------------------------------------------------------------------------
+# --- Keys and names --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("name", "key"),
     [
@@ -156,7 +156,7 @@ def test_of_jobs_defined_at_once_with_one_name_one_is_made_and_the_others_are_to
     assert ScheduledJob.objects.count() == PeriodicTask.objects.count() == 1
 
 
-# --- What is refused -----------------------------------------------------------------------------------------------------
+# --- What is refused -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("definition", "field", "code"),
     [
@@ -227,7 +227,8 @@ def test_parameters_nested_deeper_than_eight_levels_are_refused_however_deep() -
 
 
 @pytest.mark.parametrize(
-    "emails", ["a@b.co", [""], ["nobody"], [7], [None], [["@"]], [{"@": 1}], {"a@b.co": 1}, ["a@b.co", "x" * 400 + "@b.co"]]
+    "emails",
+    ["a@b.co", [""], ["nobody"], [7], [None], [["@"]], [{"@": 1}], {"a@b.co": 1}, ["a@b.co", "x" * 400 + "@b.co"]],
 )
 def test_e_mail_addresses_that_are_none_are_refused(emails: Any) -> None:
     assert "notification_emails" in faults(notification_emails=emails)
@@ -236,7 +237,8 @@ def test_e_mail_addresses_that_are_none_are_refused(emails: Any) -> None:
 @pytest.mark.parametrize(
     "column",
     ["max_retries = 21", "timeout_seconds = 0", "retry_delay_minutes = 1441", "priority = 10", "status = 'Asleep'",
-     "overlap_policy = 'x'", "next_execution_at = now(), status = 'Disabled'", "next_execution_at = now(), deleted_at = now()"],
+     "overlap_policy = 'x'", "next_execution_at = now(), status = 'Disabled'",
+     "next_execution_at = now(), deleted_at = now()"],
 )  # fmt: skip
 def test_the_database_holds_the_ranges_too(column: str) -> None:
     job = a_job()
@@ -244,7 +246,7 @@ def test_the_database_holds_the_ranges_too(column: str) -> None:
         cursor.execute(f"UPDATE jobs_scheduledjob SET {column} WHERE id = %s", [job.id])
 
 
-# --- Verbs ---------------------------------------------------------------------------------------------------------------
+# --- Verbs -----------------------------------------------------------------------------------------------------------
 def test_the_next_due_time_is_true_right_after_every_verb() -> None:
     job = a_job(cron_expression="0 3 * * *")
     for change in (
@@ -312,7 +314,12 @@ def test_a_pause_keeps_its_reason_its_end_and_who_and_resume_forgets_them() -> N
         JobStatus.PAUSED, "holiday", until, SOMEBODY,
     )  # fmt: skip
     job = job.resume(by=SOMEBODY)
-    assert (job.status, job.pause_reason, job.paused_until, job.paused_by_user_id) == (JobStatus.ENABLED, "", None, None)
+    assert (job.status, job.pause_reason, job.paused_until, job.paused_by_user_id) == (
+        JobStatus.ENABLED,
+        "",
+        None,
+        None,
+    )
 
 
 def test_resuming_an_enabled_job_leaves_it_as_it_is() -> None:
@@ -352,7 +359,7 @@ def test_deleting_takes_the_job_off_the_schedule_and_out_of_every_list() -> None
             verb(by=SOMEBODY)
 
 
-# --- Due jobs ------------------------------------------------------------------------------------------------------------
+# --- Due jobs --------------------------------------------------------------------------------------------------------
 def test_claiming_due_jobs_takes_the_longest_overdue_first() -> None:
     jobs = [a_job(f"job {n}") for n in range(3)]
     for job, minutes in zip(jobs, (1, 3, 2), strict=True):
@@ -369,7 +376,7 @@ def test_seconds_to_the_next_due_time_are_none_without_one_and_negative_when_ove
     assert -62 < ScheduledJob.seconds_to_next() < -59
 
 
-# --- Retry delay ---------------------------------------------------------------------------------------------------------
+# --- Retry delay -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("backoff", "attempt", "minutes"),
     [("Fixed", 1, 5), ("Fixed", 20, 5), ("Exponential", 1, 5), ("Exponential", 2, 10), ("Exponential", 4, 40),

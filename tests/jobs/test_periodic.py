@@ -38,7 +38,9 @@ def test_a_job_has_a_periodic_task_of_its_key_that_rings_the_bell() -> None:
     assert row.expire_seconds == periodic.BELL_EXPIRES_SECONDS
 
 
-@pytest.mark.parametrize("expression", ["0 3 L * *", "0 3 15W * *", "0 3 * * 5#3", "0 3 * * 7", "@daily", "*/7 22-2 * * *"])
+@pytest.mark.parametrize(
+    "expression", ["0 3 L * *", "0 3 15W * *", "0 3 * * 5#3", "0 3 * * 7", "@daily", "*/7 22-2 * * *"]
+)
 def test_an_expression_that_a_crontab_cannot_say_is_mirrored_by_one_that_celery_can_read(expression: str) -> None:
     crontab = mirror_of(a_job(cron_expression=expression)).crontab
     assert crontab.schedule is not None

@@ -102,7 +102,7 @@ def test_every_type_describes_itself_and_its_parameters_as_json_schema() -> None
         assert str(job_type.description)
 
 
-# --- Parameters ----------------------------------------------------------------------------------------------------------
+# --- Parameters ------------------------------------------------------------------------------------------------------
 def said_about(job_type: type[Job], parameters: dict[str, object]) -> str:
     with pytest.raises(ValidationError) as refused:
         registry.parse_parameters(job_type, parameters)

@@ -64,7 +64,9 @@ def test_every_service_is_asked_and_its_answer_is_in_the_result(httpserver: HTTP
     assert sorted(request.path for request, _response in httpserver.log) == ["/a", "/b", "/c"]
 
 
-def test_a_dead_service_does_not_hide_the_others(httpserver: HTTPServer, job: ScheduledJob, dead: str, settings: Any) -> None:
+def test_a_dead_service_does_not_hide_the_others(
+    httpserver: HTTPServer, job: ScheduledJob, dead: str, settings: Any
+) -> None:
     template = serve(httpserver, b=("Healthy", 200))
     settings.SCHEDULER_HEALTH_URLS = {"a": dead.format(service="a")}
     gateways.current.cache_clear()
@@ -76,7 +78,7 @@ def test_a_dead_service_does_not_hide_the_others(httpserver: HTTPServer, job: Sc
     assert [one["status"] for one in outcome.result["services"]] == ["Unreachable", "Healthy"]
 
 
-def test_services_are_asked_at_the_same_time(httpserver: HTTPServer, job: ScheduledJob) -> None:
+def test_services_are_asked_at_the_same_time(job: ScheduledJob) -> None:
     names = ["a", "b", "c", "d"]
     together = threading.Barrier(len(names))
 
@@ -86,9 +88,10 @@ def test_services_are_asked_at_the_same_time(httpserver: HTTPServer, job: Schedu
         together.wait(10)  # broken, and an error, unless all four are asked before one is answered
         return Response("Healthy")
 
-    for name in names:
-        httpserver.expect_request(f"/{name}").respond_with_handler(wait_for_the_others)
-    outcome, _output = checked(job, services=names, urlTemplate=httpserver.url_for("/") + "{service}")
+    with HTTPServer(threaded=True) as server:
+        for name in names:
+            server.expect_request(f"/{name}").respond_with_handler(wait_for_the_others)
+        outcome, _output = checked(job, services=names, urlTemplate=server.url_for("/") + "{service}")
     assert outcome.result["healthy"] == 4
 
 
@@ -110,7 +113,9 @@ def test_a_degraded_service_opens_no_alert(httpserver: HTTPServer, job: Schedule
     assert not Alert.objects.exists()
 
 
-def test_a_name_longer_than_an_alerts_subject_still_opens_one_and_closes_it(httpserver: HTTPServer, job: ScheduledJob) -> None:
+def test_a_name_longer_than_an_alerts_subject_still_opens_one_and_closes_it(
+    httpserver: HTTPServer, job: ScheduledJob
+) -> None:
     name = "s" * 300
     checked(job, services=[name], urlTemplate=serve(httpserver, **{name: ("", 500)}))
     checked(job, services=[name], urlTemplate=serve(httpserver, **{name: ("", 500)}))
