@@ -4,9 +4,13 @@ Here and not in plugins named by `-p`: plain `pytest` loads those before this fo
 """
 
 import django
+import pytest
+from django.conf import settings
 
 from tests import engines, environment
 
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests bring settings and servers of their own")
 environment.prepare()
 engines.start()
 django.setup()

@@ -10,15 +10,17 @@ from datetime import timedelta
 from typing import cast
 
 from celery import current_app
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
-from kombu import Producer, pools
+from kombu import Connection, Producer, pools
 from kombu.exceptions import ChannelError, KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
 from executions.models import JobExecution
 from jobs import registry
+from jobs.enums import JobStatus, OverlapPolicy, Trigger
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -32,10 +34,11 @@ UNRUNG_AFTER = timedelta(seconds=5)
 LOST_AFTER = timedelta(seconds=30)
 LOST_AFTER_AT_MOST = timedelta(hours=1)
 MOST_RINGS_PER_TURN = 1_000
-HASTY = {"max_retries": 0, "socket_timeout": 1, "socket_connect_timeout": 1}
+# Somebody waits for us, a caller or the next due time: try once, and give up soon on a broker that is silent.
+HASTY = {"max_retries": 0, "socket_timeout": 2, "socket_connect_timeout": 1}
 
 
-def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = None) -> int:
+def ring(executions: Sequence[JobExecution]) -> int:
     """Publish these Queued rows' messages and note it; return how many. Never raises for the broker's sake.
 
     What could not be published stays unrung and is found by `relay`.
@@ -44,7 +47,7 @@ def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = No
         return 0
     timeouts = _timeouts(executions)
     try:
-        with (producers or current_app.producer_pool).acquire(block=True) as producer, producer.batch():  # type: ignore[attr-defined]
+        with _producers().acquire(block=True) as producer, producer.batch():  # type: ignore[attr-defined]
             for execution in executions:
                 _publish(execution, timeouts.get(execution.job_id), producer)
     except BROKER_ERRORS as fault:
@@ -54,15 +57,10 @@ def ring(executions: Sequence[JobExecution], producers: ProducerPool | None = No
     return JobExecution.objects.filter(id__in=ids).update(rung_at=Now(), rings=F("rings") + 1)
 
 
-def hasty_producers() -> ProducerPool:
-    """For whom a caller waits: they try once, and give up on a broker that is silent for a second."""
-    return cast(ProducerPool, pools.producers[current_app.connection_for_write(transport_options=HASTY)])
-
-
 def relay() -> int:
     """Publish what was never published, or was and got lost; return how many."""
-    waiting = JobExecution.objects.waiting()
-    unrung = waiting.filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER).order_by("available_at", "id")
+    unrung = JobExecution.objects.waiting().filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER)
+    unrung = unrung.exclude(_retry_must_wait()).order_by("available_at", "id")
     return ring(list(unrung[:MOST_RINGS_PER_TURN]))
 
 
@@ -84,12 +82,26 @@ def relay_lost() -> int:
 
 def held_by_broker(queue: str) -> int:
     """How many messages wait in this queue of the broker. Raises BROKER_ERRORS when it cannot be asked."""
-    with current_app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1)
+    with _connection() as connection:
         try:
             return int(connection.default_channel.queue_declare(queue, passive=True).message_count)  # type: ignore[attr-defined]
         except ChannelError:
             return 0  # an empty queue does not exist for this transport
+
+
+def _producers() -> ProducerPool:
+    return cast(ProducerPool, pools.producers[_connection()])
+
+
+def _connection() -> Connection:
+    return current_app.connection_for_write(transport_options=HASTY)
+
+
+def _retry_must_wait() -> Combinable | Q:
+    """A retry waits while its job is paused, and for the end of an active run unless runs may stand side by side."""
+    active = JobExecution.objects.active().filter(job=OuterRef("job"))
+    is_busy = ~Q(job__overlap_policy=OverlapPolicy.ALLOW) & Exists(active)
+    return Q(trigger=Trigger.RETRY) & (Q(job__status=JobStatus.PAUSED) | is_busy)
 
 
 def _is_overdue() -> Q:

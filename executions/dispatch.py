@@ -193,8 +193,8 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
                 caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
                 execution_id=row.id, created_at=now,
             )  # fmt: skip
-    if _is_free_to_start(row):
-        bell.ring([row], bell.hasty_producers())
+        if _is_free_to_start(row):
+            transaction.on_commit(partial(bell.ring, [row]))
     return row
 
 
@@ -226,7 +226,7 @@ def _settle_before_change(job: ScheduledJob, now: datetime, **_kwargs: Any) -> N
     while job.next_execution_at and job.next_execution_at <= now and _has_schedule(job):
         rows = settle([job], now)
         free = [row for row in rows if _is_free_to_start(row)]
-        transaction.on_commit(partial(bell.ring, free, bell.hasty_producers()))
+        transaction.on_commit(partial(bell.ring, free))
 
 
 @receiver(job_changed)
@@ -249,7 +249,8 @@ def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT job_id,"
-            " bool_or(status = 'Running' OR available_at <= clock_timestamp()),"
+            " bool_or(status = 'Running' OR"
+            "  available_at <= clock_timestamp() AND (trigger <> 'Retry' OR rung_at IS NOT NULL)),"
             # Of RunAll, the runs that are made up one after another do not count; of RunOnce the one does.
             " bool_or(status = 'Queued' AND available_at IS NULL AND (trigger <> 'CatchUp' OR job_id <> ALL(%s)))"
             " FROM executions_jobexecution WHERE status IN ('Queued', 'Running') AND job_id = ANY(%s) GROUP BY job_id",

@@ -27,6 +27,8 @@ from jobs.models import FIGURE_STRIPES, ScheduledJob
 
 logger = logging.getLogger(__name__)
 
+RESULT_MAX_LENGTH = 1_048_576
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -41,13 +43,19 @@ class Outcome:
     is_substitute: bool = False  # stands for an outcome that the database could not take
 
 
-def claim(execution_id: uuid.UUID, *, worker_name: str, worker_id: uuid.UUID | None) -> JobExecution | None:
-    """Queued becomes Running, for this process alone. None: the row is not there, not free, or somebody else's."""
+def claim(
+    execution_id: uuid.UUID, *, token: uuid.UUID, worker_name: str, worker_id: uuid.UUID | None
+) -> JobExecution | None:
+    """Queued becomes Running, for this process alone. None: the row is not there, not free, or somebody else's.
+
+    Asking again with the same token finds one's own claim, should its answer have been lost.
+    """
     rows = JobExecution.objects.raw(
         "UPDATE executions_jobexecution SET status = 'Running', started_at = clock_timestamp(), claim_token = %s,"
         " machine_name = %s, process_id = %s, worker_name = %s, worker_id = %s"
-        " WHERE id = %s AND status = 'Queued' AND available_at <= clock_timestamp() RETURNING *",
-        [uuid.uuid4(), socket.gethostname(), os.getpid(), worker_name, worker_id, execution_id],
+        " WHERE id = %s AND (status = 'Queued' AND available_at <= clock_timestamp()"
+        "  OR status = 'Running' AND claim_token = %s) RETURNING *",
+        [token, socket.gethostname(), os.getpid(), worker_name, worker_id, execution_id, token],
     )
     return next(iter(rows), None)
 
@@ -73,6 +81,8 @@ def json_text(result: Any) -> str:
     """A job's result as PostgreSQL takes it. Raises TypeError, ValueError or RecursionError when it is no JSON."""
     text = json.dumps(result, cls=DjangoJSONEncoder, ensure_ascii=False, allow_nan=False)
     # A backslash that is itself escaped may stand before: only an odd one makes this a NUL.
+    if len(text) > RESULT_MAX_LENGTH:
+        raise ValueError(f"it is longer than {RESULT_MAX_LENGTH} characters")
     return storable(re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", "\\1\N{REPLACEMENT CHARACTER}", text))
 
 

@@ -19,10 +19,12 @@ NEVER_RAN = (ExecutionStatus.SKIPPED, ExecutionStatus.MISSED)
 
 class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def active(self) -> "ExecutionQuerySet":
-        """Running, or Queued and free to start: what the overlap policies count (SPEC §5)."""
-        return self.filter(
-            Q(status=ExecutionStatus.RUNNING) | Q(status=ExecutionStatus.QUEUED, available_at__lte=Now())
-        )
+        """Running, or Queued and free to start: what the overlap policies count (SPEC §5).
+
+        A retry waits until it is rung, even when its delay is over: its job may be paused or busy.
+        """
+        is_free = Q(status=ExecutionStatus.QUEUED, available_at__lte=Now())
+        return self.filter(Q(status=ExecutionStatus.RUNNING) | is_free & ~Q(trigger=Trigger.RETRY, rung_at=None))
 
     def waiting(self) -> "ExecutionQuerySet":
         """Queued and free to start: what some worker should take."""

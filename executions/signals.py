@@ -32,9 +32,10 @@ def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
     key = claims.execution_id(task_id)
     if key is None or not isinstance(task, JobTask):
         return
+    token, worker_name = uuid.uuid4(), task.request.hostname or ""
     try:
         execution = _once_more_after_a_broken_connection(
-            lambda: ledger.claim(key, worker_name=task.request.hostname or "", worker_id=workers.current_id())
+            lambda: ledger.claim(key, token=token, worker_name=worker_name, worker_id=workers.current_id())
         )
     except Error as fault:
         logger.warning("Execution %s could not be claimed, its message will come again: %s", task_id, fault)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
@@ -37,6 +37,19 @@ def pairs(env: Env, name: str) -> dict[str, str]:
     return found
 
 
+def server_url(env: Env, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+    """The address of a server. Raises ImproperlyConfigured that names the variable, without repeating a password."""
+    url: str = env.str(name, default)
+    remedy = f"use {schemes[0]}://user:password@host:port/name"
+    if url.partition("://")[0] not in schemes or not url.partition("://")[1]:
+        raise ImproperlyConfigured(f"{name} is not an address of the kind {' or '.join(schemes)}; {remedy}")
+    try:
+        _port = urlsplit(url).port
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"{name} has a port that is none; {remedy}") from fault
+    return url
+
+
 def refuse_development_values(
     *, secret_key: str, development_secret_key: str, debug: bool, allowed_hosts: list[str], urls: dict[str, str]
 ) -> None:
@@ -49,7 +62,7 @@ def refuse_development_values(
     if "*" in allowed_hosts or "testserver" in allowed_hosts:
         faults.append("SCHEDULER_ALLOWED_HOSTS must list the host names of this service")
     for name, url in urls.items():
-        password = urlsplit(url).password
+        password = unquote(urlsplit(url).password or "")
         if not password or password in DEVELOPMENT_PASSWORDS:
             faults.append(f"{name} must carry a password of its own")
     if faults:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 from environs import validate
 
 from scheduler_project import env as environment
@@ -40,7 +39,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_celery_beat",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "jobs",
@@ -96,22 +94,27 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
 # --- Database --------------------------------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", "postgresql://schedulerservice@localhost:5432/schedulerservice")
+DATABASE_URL = environment.server_url(
+    env,
+    "DATABASE_URL",
+    "postgresql://schedulerservice@localhost:5432/schedulerservice",
+    schemes=("postgresql", "postgres", "pgsql"),
+)
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL: only PostgreSQL is supported; use postgresql://user:password@host/name")
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {"connect_timeout": env.int("SCHEDULER_DATABASE_CONNECT_TIMEOUT", 5), "application_name": "schedulerservice"}
 )
 if env.bool("SCHEDULER_DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
 else:
-    # Workers and beat keep theirs open; `executions.database` replaces one that broke.
+    # Workers and beat keep theirs open and replace one that broke at the next error.
     DATABASES["default"]["CONN_MAX_AGE"] = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "redis://localhost:6379/0")
+CELERY_BROKER_URL = environment.server_url(
+    env, "CELERY_BROKER_URL", "redis://localhost:6379/0", schemes=("redis", "rediss", "redis+socket")
+)
 CELERY_TIMEZONE = "UTC"  # zones live on the job; never the container's TZ
 CELERY_ENABLE_UTC = True
 CELERY_TASK_DEFAULT_QUEUE = "default"

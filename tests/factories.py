@@ -66,7 +66,7 @@ def started(job: ScheduledJob) -> JobExecution:
 
 
 def claimed(run: JobExecution) -> JobExecution:
-    row = ledger.claim(run.id, worker_name="test@here", worker_id=None)
+    row = ledger.claim(run.id, token=uuid.uuid4(), worker_name="test@here", worker_id=None)
     assert row is not None
     return row
 

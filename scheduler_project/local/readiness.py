@@ -4,6 +4,7 @@ import http.client
 
 from celery import Celery
 from celery.utils.nodenames import default_nodename
+from kombu.exceptions import KombuError
 
 from scheduler_project.local.ports import LOCALHOST
 
@@ -25,9 +26,10 @@ def answers(port: int, path: str) -> bool:
 
 def worker_answers(broker_url: str) -> bool:
     """Whether this machine's worker consumes: it answers Celery's ping."""
-    # An explicit connection: an application takes CELERY_BROKER_URL from the environment before its own argument.
-    with Celery(set_as_current=False) as client, client.connection_for_write(broker_url) as connection:
+    with Celery(set_as_current=False) as client:
+        # These two names: CELERY_BROKER_URL of the environment has precedence over an application's own broker.
+        client.conf.update(broker_read_url=broker_url, broker_write_url=broker_url)
         try:
-            return bool(client.control.ping([default_nodename("")], timeout=ASK_WORKER_SECONDS, connection=connection))
-        except OSError:
+            return bool(client.control.ping([default_nodename("")], timeout=ASK_WORKER_SECONDS))
+        except (OSError, KombuError):
             return False

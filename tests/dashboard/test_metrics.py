@@ -1,5 +1,6 @@
 """The numbers of the dashboard, each against rows that it must count and rows that it must not."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,7 +44,7 @@ def ended(
 
 
 def claimed(execution: JobExecution) -> JobExecution:
-    running = ledger.claim(execution.id, worker_name="w", worker_id=None)
+    running = ledger.claim(execution.id, token=uuid.uuid4(), worker_name="w", worker_id=None)
     assert running
     return running
 

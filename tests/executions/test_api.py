@@ -1,6 +1,7 @@
 """The routes of the executions: run-now, the history, one execution and its log."""
 
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ PAST_DUE_TIME = "2026-01-01T04:00:00Z"  # of `0 0 1 1 *` in Santo Domingo
 
 
 def claimed(execution: JobExecution) -> JobExecution:
-    running = ledger.claim(execution.id, worker_name="w@here", worker_id=None)
+    running = ledger.claim(execution.id, token=uuid.uuid4(), worker_name="w@here", worker_id=None)
     assert running is not None
     return running
 

@@ -1,6 +1,7 @@
 """Queued to Running, Running to its end, and the figures that go with it."""
 
 import random
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -33,7 +34,7 @@ QUEUED, RUNNING = ExecutionStatus.QUEUED, ExecutionStatus.RUNNING
 
 
 def claim(run: JobExecution) -> JobExecution | None:
-    return ledger.claim(run.id, worker_name="w", worker_id=None)
+    return ledger.claim(run.id, token=uuid.uuid4(), worker_name="w", worker_id=None)
 
 
 # --- Claim -----------------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def test_a_held_or_waiting_or_finished_or_missing_row_is_not_claimed() -> None:
     assert claim(active) is None
     JobExecution.objects.filter(pk=held.pk).update(available_at=database_now() + timedelta(minutes=1))
     assert claim(held) is None
-    assert ledger.claim(ids.of_request(database_now()), worker_name="", worker_id=None) is None
+    assert ledger.claim(ids.of_request(database_now()), token=uuid.uuid4(), worker_name="", worker_id=None) is None
 
 
 # --- Close -----------------------------------------------------------------------------------------------------------

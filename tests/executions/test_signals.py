@@ -67,7 +67,7 @@ def test_a_message_for_a_row_that_another_process_runs_is_ignored() -> None:
     assert (row.status, row.claim_token) == (RUNNING, run.claim_token)
 
 
-@pytest.mark.parametrize("task_id", ["garbage", "", None, str(uuid.uuid4()), 7, "\x00", "0" * 32])
+@pytest.mark.parametrize("task_id", ["garbage", "", None, "7b2d6a8e-0f5c-4c1d-9a51-3f5f0d0f5c11", 7, "\x00", "0" * 32])
 def test_a_message_with_a_garbage_id_is_ignored(task_id: Any) -> None:
     _result, state = take_message(task_id, "OddJob")
     assert state == "IGNORED"
