@@ -3,6 +3,8 @@
 Here and not in plugins named by `-p`: plain `pytest` loads those before this folder is on the path.
 """
 
+import os
+
 import django
 import pytest
 from django.conf import settings
@@ -14,3 +16,5 @@ if settings.configured:
 environment.prepare()
 engines.start()
 django.setup()
+# Not for the workers of pytest-xdist: pytest-django would read the settings there before this file has had its say.
+del os.environ["DJANGO_SETTINGS_MODULE"]

@@ -12,6 +12,7 @@ from executions import ledger
 from executions.claims import Claim
 from executions.context import RunContext
 from executions.ledger import Outcome
+from executions.output import storable
 from jobs import gateways, registry
 from jobs.base import Job, JobCancelled, JobError, JobParameters
 from jobs.enums import ExecutionStatus, Reason
@@ -69,11 +70,9 @@ class JobExecutor:
     def _failed(
         self, message: str, *, reason: Reason = Reason.ERROR, can_retry: bool = False, stack_trace: str | None = None
     ) -> Outcome:
+        # Clean here already: Celery logs the message, and no terminal takes half a surrogate pair either.
+        message = storable(message)
         self.claim.output.add(message, "ERROR")
         return Outcome(
-            ExecutionStatus.FAILED,
-            reason,
-            error_message=message,
-            stack_trace=stack_trace,
-            can_retry=can_retry,
+            ExecutionStatus.FAILED, reason, error_message=message, stack_trace=stack_trace, can_retry=can_retry
         )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.test import TestCase
 
 from executions import dispatch, ledger
 from executions.ledger import Outcome
@@ -57,7 +58,8 @@ def rows_of(job: ScheduledJob) -> list[JobExecution]:
 
 
 def a_run(job: ScheduledJob, **request: Any) -> JobExecution:
-    return dispatch.run_now(job, dispatch.RunRequest(by=SOMEBODY, **request))
+    with TestCase.captureOnCommitCallbacks(execute=True):  # in a test's transaction too the bell rings
+        return dispatch.run_now(job, dispatch.RunRequest(by=SOMEBODY, **request))
 
 
 def started(job: ScheduledJob) -> JobExecution:

@@ -33,11 +33,13 @@ class Process:
     stop_signals: Sequence[signal.Signals] = (signal.SIGTERM,)
     stop_seconds: float = 15
     running: subprocess.Popen[bytes] | None = None
+    said_from: int = 0
 
     def start(self) -> None:
         """Start it from the main thread: the kernel's promise to end a child with its parent is the thread's."""
         words = launch_words(parent_death=self.stop_signals[0], account=self.account, needs=self.needs)
         with self.log.open("ab") as log:
+            self.said_from = log.tell()
             self.running = subprocess.Popen(
                 [*words, *self.command],
                 stdin=subprocess.DEVNULL,
@@ -72,9 +74,15 @@ class Process:
         if self.running is not None and self.is_running:
             self.running.send_signal(number)
 
+    def said(self) -> str:
+        """What it has written into its log since its last start."""
+        with self.log.open("rb") as log:
+            log.seek(self.said_from)
+            return log.read().decode(errors="replace")
+
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log, for a message to a person."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        """The end of that, for a message to a person."""
+        return "\n".join(self.said().splitlines()[-count:])
 
 
 def stop_together(processes: Sequence[Process], *, is_hurried: Callable[[], bool] = lambda: False) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import NoReturn
 
 from scheduler_project.local import console
 from scheduler_project.local.access import Access
@@ -17,7 +18,7 @@ from scheduler_project.local.errors import StartError
 from scheduler_project.local.folder import ROOT, Folder
 from scheduler_project.local.leftovers import stop_leftovers
 from scheduler_project.local.postgres import Postgres
-from scheduler_project.local.process import MARK, stop_together
+from scheduler_project.local.process import MARK, Process, stop_together
 from scheduler_project.local.servers import check_broker, check_database
 from scheduler_project.local.services import STOP_ORDER, Service, make_services
 from scheduler_project.local.supervisor import Supervised, trim
@@ -26,6 +27,7 @@ from scheduler_project.local.valkey import Valkey
 BESIDE_MIGRATIONS = ("web", "flower")
 AFTER_MIGRATIONS = ("worker", "beat")
 READY_SECONDS = 90
+DEATHS_TO_GIVE_UP = 3
 ASK_SECONDS = 0.1
 TEND_SECONDS = 0.2
 TRIM_SECONDS = 60
@@ -153,15 +155,20 @@ class Runner:
             raise StartError(f"The database could not be prepared. {log} ends:\n{log.read_text()[-3000:]}")
 
     def wait_until_ready(self, service: Service) -> None:
-        """Raises StartError when one of the services ends meanwhile, or this one is not ready in time."""
+        """Raises StartError when one of the services dies again and again, or this one is not ready in time."""
         deadline = time.monotonic() + READY_SECONDS
         while not service.is_ready():
-            dead = next((one.process for one in self.services.values() if not one.process.is_running), None)
-            if dead or time.monotonic() > deadline:
-                late = dead or service.process
-                what = "ended while starting" if dead else f"is not ready after {READY_SECONDS} s"
-                raise StartError(f"{late.name} {what}. {late.log} ends:\n{late.last_lines()}")
+            now = time.monotonic()
+            for supervised in self.services.values():
+                supervised.tend(now)
+                if supervised.deaths == DEATHS_TO_GIVE_UP:
+                    self.give_up(supervised.process, "ends while it starts")
+            if now > deadline:
+                self.give_up(service.process, f"is not ready after {READY_SECONDS} s")
             time.sleep(ASK_SECONDS)
+
+    def give_up(self, process: Process, why: str) -> NoReturn:
+        raise StartError(f"{process.name} {why}. {process.log} ends:\n{process.last_lines()}")
 
     def say_ready(self, seconds: float) -> None:
         web = self.choices.web_address

@@ -16,6 +16,8 @@ from scheduler_project.local.readiness import answers, worker_answers
 WORKER_CONCURRENCY = 2
 # A worker may finish a run; Flower keeps nothing, and while it starts it is deaf.
 STOP_SECONDS = {"web": 8, "worker": 15, "beat": 8, "flower": 3}
+# Celery prints this once the scheduler is loaded; beat has no other sign of life.
+BEAT_STARTED = "LocalTime"
 # Work ends first, then what shows it.
 STOP_ORDER = (("beat", "worker"), ("web", "flower"))
 
@@ -23,13 +25,16 @@ STOP_ORDER = (("beat", "worker"), ("web", "flower"))
 @dataclass(frozen=True)
 class Service:
     process: Process
-    is_ready: Callable[[], bool]
+    is_ready_as: Callable[[Process], bool]
+
+    def is_ready(self) -> bool:
+        return self.process.is_running and self.is_ready_as(self.process)
 
 
 def make_services(choices: Choices, environment: Mapping[str, str], log: Path) -> dict[str, Service]:
     """By name, in the order of their start. `environment` is all that they get."""
 
-    def service(name: str, command: tuple[str, ...], is_ready: Callable[[], bool]) -> Service:
+    def service(name: str, command: tuple[str, ...], is_ready: Callable[[Process], bool]) -> Service:
         return Service(
             Process(
                 name=name,
@@ -46,11 +51,11 @@ def make_services(choices: Choices, environment: Mapping[str, str], log: Path) -
 
     web, flower = choices.web_port, choices.flower_port
     services = (
-        service("web", commands.web(LOCALHOST, web), lambda: answers(web, "/health/ready")),
+        service("web", commands.web(LOCALHOST, web), lambda _: answers(web, "/health/ready")),
         service(
-            "worker", commands.worker(WORKER_CONCURRENCY), lambda: worker_answers(environment["CELERY_BROKER_URL"])
+            "worker", commands.worker(WORKER_CONCURRENCY), lambda _: worker_answers(environment["CELERY_BROKER_URL"])
         ),
-        service("beat", commands.beat(), lambda: True),
-        service("flower", commands.flower(LOCALHOST, flower), lambda: answers(flower, "/healthcheck")),
+        service("beat", commands.beat(), lambda beat: BEAT_STARTED in beat.said()),
+        service("flower", commands.flower(LOCALHOST, flower), lambda _: answers(flower, "/healthcheck")),
     )
     return {service.process.name: service for service in services}

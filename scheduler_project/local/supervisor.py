@@ -25,6 +25,7 @@ class Supervised:
     process: Process
     start: Callable[[], None]
     pause_seconds: float = FIRST_PAUSE_SECONDS
+    deaths: int = 0  # one soon after the other
     started_at: float = 0.0
     start_again_at: float | None = None
 
@@ -48,7 +49,8 @@ class Supervised:
 
     def note_death(self, now: float, what: str) -> None:
         if now - self.started_at > WELL_AFTER_SECONDS:
-            self.pause_seconds = FIRST_PAUSE_SECONDS
+            self.pause_seconds, self.deaths = FIRST_PAUSE_SECONDS, 0
+        self.deaths += 1
         say_event(f"{self.process.name} {what}; again in {self.pause_seconds:.0f} s. See {self.process.log}")
         self.start_again_at = now + self.pause_seconds
         self.pause_seconds = min(self.pause_seconds * 2, LONGEST_PAUSE_SECONDS)

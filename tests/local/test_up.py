@@ -162,6 +162,17 @@ def test_a_taken_port_is_told_before_anything_is_started(clone: Clone) -> None:
     assert not (clone.folder / "var" / "postgres").exists()
 
 
+def test_a_service_that_cannot_start_is_told_with_the_end_of_its_log(clone: Clone) -> None:
+    (clone.folder / "executions" / "beat.py").write_text("raise SystemExit('no beat today')")
+    runner = clone.up()
+    said, _ = runner.communicate(timeout=PATIENCE_SECONDS)
+    assert runner.returncode == 1
+    assert "bin/up: beat ends while it starts." in said
+    assert said.count("beat ended (exit code 1); again in") == 3
+    assert said.rstrip().endswith("no beat today")
+    assert clone.find() == []
+
+
 def test_servers_of_ones_own_are_used_and_nothing_is_embedded(clone: Clone) -> None:
     unreachable = f"postgresql://me:hush@127.0.0.1:{free_port()}/x"
     runner = clone.up(DATABASE_URL=unreachable)
