@@ -1,5 +1,6 @@
 """JobExecutor: from a claimed execution to its outcome, step by step. Outcomes are data; nothing is raised."""
 
+import json
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -53,10 +54,12 @@ class JobExecutor:
             return self._failed(text, can_retry=True, stack_trace=traceback.format_exc())
 
     def _completed(self, result: Mapping[str, Any] | None) -> Outcome:
-        """A result that is no JSON object is the job's mistake, and not one to do all the work again for."""
+        """The result as the ledger keeps it, which is also what Celery is told.
+
+        One that is no JSON object is the job's mistake, and not one to do all the work again for.
+        """
         try:
-            kept = None if result is None else dict(result)
-            ledger.json_text(kept)
+            kept = None if result is None else json.loads(ledger.json_text(dict(result)))
         except (TypeError, ValueError, RecursionError) as fault:
             text = _("The job returned something that is no JSON object: %(fault)s") % {"fault": fault}
             return self._failed(text, stack_trace=traceback.format_exc())

@@ -38,7 +38,7 @@ def test_a_job_that_returns_nothing_is_completed_without_a_result() -> None:
 
 def test_a_result_of_figures_is_kept() -> None:
     outcome = outcome_of("returns figures")
-    assert (outcome.status, outcome.result["text"]) == (COMPLETED, "ñ\x00 \ud800 \\u0000")
+    assert (outcome.status, outcome.result["text"]) == (COMPLETED, "ñ\N{REPLACEMENT CHARACTER} ? \\u0000")
 
 
 @pytest.mark.parametrize(
