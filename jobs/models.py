@@ -57,6 +57,10 @@ def _between(low: int, high: int) -> list[Any]:
     return [MinValueValidator(low), MaxValueValidator(high)]
 
 
+def _none_or(field: str, low: int, high: int) -> Q:
+    return Q(**{field: None}) | Q(**{f"{field}__range": (low, high)})
+
+
 class ScheduledJob(models.Model):
     """A job: what runs, when, and by which policies (SPEC §2). Change it by its verbs, never by `save`.
 
@@ -139,6 +143,10 @@ class ScheduledJob(models.Model):
             CheckConstraint(condition=Q(retry_delay_minutes__lte=1440), name="job_retry_delay_range"),
             CheckConstraint(condition=Q(timeout_seconds__range=(1, 86_400)), name="job_timeout_range"),
             CheckConstraint(condition=Q(priority__lte=9), name="job_priority_range"),
+            CheckConstraint(condition=Q(misfire_grace_seconds__lte=86_400), name="job_misfire_grace_range"),
+            CheckConstraint(condition=_none_or("start_deadline_seconds", 1, 2_592_000), name="job_deadline_range"),
+            CheckConstraint(condition=_none_or("max_duration_seconds", 1, 86_400), name="job_max_duration_range"),
+            CheckConstraint(condition=Q(grace_seconds__lte=86_400), name="job_grace_range"),
             # On the schedule exactly when there is a next due time (None also when no due time is left).
             CheckConstraint(
                 condition=~Q(status=JobStatus.DISABLED) | Q(next_execution_at=None), name="job_disabled_is_off_schedule"
@@ -201,8 +209,11 @@ class ScheduledJob(models.Model):
     def pause(self, *, by: uuid.UUID, reason: str = "", until: datetime | None = None) -> "ScheduledJob":
         """Record each due time as Skipped from now on, until `until` or `resume`. Raises WrongStatus when Disabled."""
         with transaction.atomic():
-            if self._locked()[0].status == JobStatus.DISABLED:
+            job, now = self._locked()
+            if job.status == JobStatus.DISABLED:
                 raise WrongStatus(_("A disabled job cannot be paused: it is off the schedule. Enable it first."))
+            if until and until <= now:
+                raise ValidationError({"paused_until": _("This moment is past. Name one in the future, or none.")})
             return self.redefine(
                 by=by, status=JobStatus.PAUSED, pause_reason=reason, paused_until=until, paused_by_user_id=by
             )

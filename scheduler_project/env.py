@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ENVIRONMENT = ROOT / "var" / "environment"
 # The passwords that docker-compose.yml and .env.example come with.
 DEVELOPMENT_PASSWORDS = frozenset({"development-only", "postgres", "admin", "password"})
+DEVELOPMENT_TOKENS = frozenset({"development-only-token"})
 
 
 def load() -> Env:

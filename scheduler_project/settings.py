@@ -89,6 +89,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SCHEDULER_SECURE_COOKIES"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = env.bool("SCHEDULER_SSL_REDIRECT", False)
 SECURE_HSTS_SECONDS = env.int("SCHEDULER_HSTS_SECONDS", 0)
+# What all subdomains and browsers' preload lists should do is for the owner of the domain to say, not for one service.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
 # SPEC §3: a body of more than 1 MB is refused.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576

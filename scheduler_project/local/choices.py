@@ -3,11 +3,14 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from scheduler_project.local import ports
 from scheduler_project.local.errors import StartError
 from scheduler_project.local.folder import Folder
+from scheduler_project.local.process import eventually
 
+PATIENCE_WITH_PORTS_SECONDS = 3
 WEB_PORT, FLOWER_PORT = 5038, 5555
 
 
@@ -56,12 +59,12 @@ def read_port(given: Mapping[str, str], name: str, default: int) -> int:
 
 
 def check_ports(choices: Choices) -> None:
-    """Raises StartError when somebody else has one of them."""
+    """Raises StartError when somebody else has one of them, and keeps it: a process that ends may take a moment."""
     for name, use, port in (
         ("SCHEDULER_PORT", "the web server", choices.web_port),
         ("SCHEDULER_FLOWER_PORT", "Flower", choices.flower_port),
     ):
-        if not ports.is_free(port):
+        if not eventually(partial(ports.is_free, port), PATIENCE_WITH_PORTS_SECONDS):
             by = ports.holder(port)
             raise StartError(
                 f"Port {port}, meant for {use}, is taken{f' by {by}' if by else ''}. "

@@ -3,8 +3,10 @@
 import os
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduler_project.env import DEVELOPMENT_PASSWORDS, DEVELOPMENT_TOKENS
 from scheduler_project.identity.models import ApiToken, User
 
 USERNAME = "admin"
@@ -21,6 +23,11 @@ class Command(BaseCommand):
         password, key = os.environ.get("SCHEDULER_ADMIN_PASSWORD"), os.environ.get("SCHEDULER_API_TOKEN")
         if key and len(key) < MINIMUM_TOKEN_LENGTH:
             raise CommandError(f"SCHEDULER_API_TOKEN must have at least {MINIMUM_TOKEN_LENGTH} characters.")
+        if settings.IS_PRODUCTION and (password in DEVELOPMENT_PASSWORDS or key in DEVELOPMENT_TOKENS):
+            raise CommandError(
+                "SCHEDULER_ENVIRONMENT is production: SCHEDULER_ADMIN_PASSWORD and SCHEDULER_API_TOKEN must have values"
+                " of their own, not those of .env.example."
+            )
         admin, created = User.objects.get_or_create(
             username=USERNAME, defaults={"is_staff": True, "is_superuser": True, "password": "!"}
         )
