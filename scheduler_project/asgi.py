@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 os.environ.setdefault("SCHEDULER_DATABASE_POOL", "true")
 
+import kombu.transport.redis  # noqa: F401 - at the start: the first run-now should not wait for it
 from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()

@@ -173,7 +173,6 @@ class Runner:
     def say_ready(self, seconds: float) -> None:
         web = self.choices.web_address
         rows = {
-            "Dashboard": f"{web}/",
             "Admin": f"{web}/admin/",
             "API": f"{web}/api/scheduler/docs",
             "Flower": f"{self.choices.flower_address}/",
