@@ -5,7 +5,7 @@ fewer messages than there are rung rows: a queue that is merely long is left alo
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -60,8 +60,8 @@ def ring(executions: Sequence[JobExecution]) -> int:
 def relay() -> int:
     """Publish what was never published, or was and got lost; return how many."""
     unrung = JobExecution.objects.waiting().filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER)
-    unrung = unrung.exclude(_retry_must_wait()).order_by("available_at", "id")
-    return ring(list(unrung[:MOST_RINGS_PER_TURN]))
+    unrung = unrung.exclude(_retry_must_wait()).order_by("available_at", "id").select_related("job")
+    return ring(list(_side_by_side(unrung[:MOST_RINGS_PER_TURN])))
 
 
 def relay_lost() -> int:
@@ -102,6 +102,16 @@ def _retry_must_wait() -> Combinable | Q:
     active = JobExecution.objects.active().filter(job=OuterRef("job"))
     is_busy = ~Q(job__overlap_policy=OverlapPolicy.ALLOW) & Exists(active)
     return Q(trigger=Trigger.RETRY) & (Q(job__status=JobStatus.PAUSED) | is_busy)
+
+
+def _side_by_side(waiting: Iterable[JobExecution]) -> Iterator[JobExecution]:
+    """Of a job whose runs may not stand side by side only the first retry; the others wait for its end."""
+    busy = set()
+    for row in waiting:
+        if row.trigger != Trigger.RETRY or row.job_id not in busy:
+            yield row
+        if row.job.overlap_policy != OverlapPolicy.ALLOW:
+            busy.add(row.job_id)
 
 
 def _is_overdue() -> Q:

@@ -194,7 +194,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
                 execution_id=row.id, created_at=now,
             )  # fmt: skip
         if _is_free_to_start(row):
-            transaction.on_commit(partial(bell.ring, [row]))
+            transaction.on_commit(partial(bell.ring, [row]), robust=True)
     return row
 
 
@@ -226,7 +226,7 @@ def _settle_before_change(job: ScheduledJob, now: datetime, **_kwargs: Any) -> N
     while job.next_execution_at and job.next_execution_at <= now and _has_schedule(job):
         rows = settle([job], now)
         free = [row for row in rows if _is_free_to_start(row)]
-        transaction.on_commit(partial(bell.ring, free))
+        transaction.on_commit(partial(bell.ring, free), robust=True)
 
 
 @receiver(job_changed)

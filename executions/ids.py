@@ -15,7 +15,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def of_due_time(job_id: uuid.UUID, scheduled_for: datetime) -> uuid.UUID:
     """The one id of this due time's first attempt."""
-    ordinal = int((scheduled_for - _EPOCH) / timedelta(microseconds=1))
+    ordinal = (scheduled_for - _EPOCH) // timedelta(microseconds=1)
     return _version_7(_milliseconds(scheduled_for), _digest(job_id.bytes, ordinal.to_bytes(8, "big", signed=True)))
 
 

@@ -9,6 +9,7 @@ from django.db.models import CheckConstraint, Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from executions import ids
 from jobs.enums import ExecutionStatus, Trigger
 from jobs.models import ScheduledJob
 
@@ -124,7 +125,7 @@ class JobExecution(models.Model):
     @property
     def reference_time(self) -> datetime:
         """The instant that the run stands for: its due time, else the moment of asking."""
-        return self.scheduled_for or self.queued_at
+        return self.scheduled_for or ids.instant(self.first_attempt)
 
 
 class OutputChunk(models.Model):

@@ -92,24 +92,25 @@ def _outcome_of(exception: BaseException, stack_trace: str | None) -> Outcome:
 
 def _record(claim: Claim, outcome: Outcome) -> None:
     """Write the outcome; while the database is away, keep it and try again. No other run is taken meanwhile."""
-    output, progress = claim.output.close(), claim.output.last_progress
     tries = 0
     while True:
         try:
-            if not ledger.close(claim.execution, outcome, output=output, progress=progress):
+            if tries:
+                connection.close()
+            output = "" if outcome.is_substitute else claim.output.close()
+            if not ledger.close(claim.execution, outcome, output=output, progress=claim.output.last_progress):
                 logger.warning("The late result of execution %s was refused.", claim.execution.id)
             return
         except (OperationalError, InterfaceError) as fault:
             pause = RECORD_AGAIN_AFTER_SECONDS[min(tries, len(RECORD_AGAIN_AFTER_SECONDS) - 1)]
             logger.warning("Execution %s cannot be recorded yet (%s); again in %s s", claim.execution.id, fault, pause)
         except SoftTimeLimitExceeded:
-            continue  # the run itself is over: its limit does not end the writing
+            pause = 0.0  # the run itself is over: its limit does not end the writing
         except Exception as fault:
             # Not the database is away but what is to be written does not fit it: no further try would change that.
             logger.exception("Execution %s cannot be recorded as it ended.", claim.execution.id)
             pause = RECORD_AGAIN_AFTER_SECONDS[-1] if outcome.is_substitute else 0.0
-            outcome, output = _substitute(fault), ""
-        connection.close()
+            outcome = _substitute(fault)
         tries += 1
         _sleep(pause)
 

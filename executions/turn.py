@@ -4,24 +4,41 @@ import logging
 import time
 from collections.abc import Callable
 
-from executions import bell, dispatch, partitions
+from django.db import Error
+
+from executions import bell, dispatch, partitions, rescue
 from executions.bell import BROKER_ERRORS
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
+LONGEST_GAP_SECONDS = 10.0
+
 _last_done: dict[str, float] = {}
+_watching_since = _last_turn = float("-inf")
 
 
 def take() -> int:
     """Fire what is due, free what is held, ring what was not heard; return how many due times were settled."""
-    _every(3_600, partitions.ensure_ahead)
-    _every(5, ScheduledJob.resume_elapsed)
     fired = dispatch.fire_due()
     dispatch.release_held()
     bell.relay()
     _every(5, _relay_lost)
+    _every(5, ScheduledJob.resume_elapsed)
+    _every(3_600, partitions.ensure_ahead)
+    if _watched_seconds() >= rescue.WATCHED_FOR_SECONDS:
+        _every(10, rescue.close_lost)
     return fired
+
+
+def _watched_seconds() -> float:
+    """For how long this process has taken its turns without a gap. A turn that the database failed counts as none."""
+    global _watching_since, _last_turn  # noqa: PLW0603 - one watch per process
+    now = time.monotonic()
+    if now - _last_turn > LONGEST_GAP_SECONDS:
+        _watching_since = now
+    _last_turn = now
+    return now - _watching_since
 
 
 def _relay_lost() -> None:
@@ -32,8 +49,14 @@ def _relay_lost() -> None:
 
 
 def _every(seconds: float, action: Callable[[], object]) -> None:
-    """Do it when this process last did so `seconds` ago or longer; a failed one counts as not done."""
+    """Do it when this process last did so `seconds` ago or longer. What goes wrong in it does not end the turn."""
     name = f"{action.__module__}.{action.__qualname__}"
-    if time.monotonic() - _last_done.get(name, float("-inf")) >= seconds:
+    if time.monotonic() - _last_done.get(name, float("-inf")) < seconds:
+        return
+    _last_done[name] = time.monotonic()
+    try:
         action()
-        _last_done[name] = time.monotonic()
+    except Error:
+        raise
+    except Exception:
+        logger.exception("%s failed; it is tried again in %s s.", name, seconds)

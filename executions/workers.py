@@ -7,7 +7,7 @@ import threading
 import uuid
 from typing import Any
 
-from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown
 from celery.worker import state
 from django.db import Error, connection
 from django.db.models.functions import Now
@@ -18,10 +18,12 @@ from executions.models import Worker
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
+GOODBYE_SECONDS = 3.0
 SILENT_AFTER_SECONDS = 45
 
 _id: uuid.UUID | None = None
 _main_pid: int | None = None
+_thread: threading.Thread | None = None
 _stopping = threading.Event()
 
 
@@ -36,12 +38,17 @@ def is_main_process() -> bool:
 
 @worker_ready.connect
 def _start(sender: Any, **_kwargs: Any) -> None:
-    threading.Thread(target=_beat, args=(sender,), name="heartbeat", daemon=True).start()
+    global _thread  # noqa: PLW0603 - one per process
+    _thread = threading.Thread(target=_beat, args=(sender,), name="heartbeat", daemon=True)
+    _thread.start()
 
 
-@worker_shutting_down.connect
+@worker_shutdown.connect
 def _stop(**_kwargs: Any) -> None:
+    """After the last run of a warm shutdown: until then the worker lives, and says so."""
     _stopping.set()
+    if _thread:
+        _thread.join(GOODBYE_SECONDS)
 
 
 @worker_init.connect
@@ -69,7 +76,7 @@ def _beat(consumer: Any) -> None:
                 defaults={"execution_ids": held, "last_seen_at": Now()},
                 create_defaults={**about, "execution_ids": held, "started_at": Now(), "last_seen_at": Now()},
             )
-        except Error as fault:
+        except Exception as fault:  # whatever it is: a worker that falls silent is taken for dead
             logger.warning("The heartbeat of this worker could not be written: %s", fault)
             connection.close()
         if _stopping.wait(BEAT_SECONDS):

@@ -72,7 +72,7 @@ class JobStateStore(Protocol):
 
 
 class Job(ABC, Generic[P]):
-    """A job type. Subclass it, give it a parameter model, list it in SCHEDULER_JOB_TYPES (docs/extending.md)."""
+    """A job type. Subclass it, give it a parameter model, name its dotted path in SCHEDULER_EXTRA_JOB_TYPES."""
 
     name: ClassVar[str]  # the class's own name unless set; the API's jobType and the Celery task's name
     aliases: ClassVar[tuple[str, ...]] = ()  # further names accepted and echoed as jobType

@@ -33,6 +33,7 @@ DEFINITION_FIELDS = (
     "misfire_policy", "misfire_grace_seconds", "start_deadline_seconds", "max_duration_seconds", "grace_seconds",
     "notify_on_failure", "notification_emails", "queue", "priority",
 )  # fmt: skip
+STATUS_FIELDS = frozenset({"status", "paused_until", "pause_reason", "paused_by_user_id"})
 SCHEDULE_FIELDS = frozenset({"cron_expression", "time_zone", "status"})
 
 
@@ -430,8 +431,7 @@ class ScheduledJob(models.Model):
             self.next_execution_at = None
 
     def _store(self, *, by: uuid.UUID, now: datetime, changed: frozenset[str]) -> None:
-        # The range checks repeat the fields' own, with a query each; the database holds them all the same.
-        self.full_clean(validate_constraints=False)
+        self._validate(changed)
         try:
             with transaction.atomic():
                 self.save()
@@ -441,6 +441,15 @@ class ScheduledJob(models.Model):
         self._append_revision(by=by, now=now)
         periodic.mirror(self)
         job_changed.send(ScheduledJob, job=self, changed=changed, now=now)
+
+    def _validate(self, changed: frozenset[str]) -> None:
+        """Status alone can always be changed: a job whose type or time zone is gone must be there to be disabled."""
+        if changed <= STATUS_FIELDS:
+            self._check_pause()
+            self.clean_fields(exclude={field.name for field in self._meta.fields} - STATUS_FIELDS)
+        else:
+            # The constraints repeat the fields' own checks, with a query each; the database holds them all the same.
+            self.full_clean(validate_constraints=False)
 
     def _append_revision(self, *, by: uuid.UUID, now: datetime) -> None:
         definition = {name: getattr(self, name) for name in DEFINITION_FIELDS}

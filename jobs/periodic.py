@@ -33,11 +33,13 @@ def mirror(job: "ScheduledJob") -> None:
         raise ValidationError(
             {"key": _("A periodic task named “%(key)s” exists already; choose another key.") % {"key": job.key}}
         )
+    # A job whose schedule cannot be read any more keeps its row, and may still be taken off the schedule.
+    wanted = _wanted(job) if _has_schedule(job) else {"enabled": job.status != JobStatus.DISABLED}
     # bulk_create and update, not save: the change of the schedule is announced once, below.
     if found is None:
-        PeriodicTask.objects.bulk_create([PeriodicTask(name=job.key, **_wanted(job))])
+        PeriodicTask.objects.bulk_create([PeriodicTask(name=job.key, **wanted)])
     else:
-        PeriodicTask.objects.filter(pk=found.pk).update(**_wanted(job))
+        PeriodicTask.objects.filter(pk=found.pk).update(**wanted)
     PeriodicTasks.update_changed()
 
 

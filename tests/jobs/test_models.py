@@ -403,3 +403,18 @@ def test_a_key_is_unique_by_itself() -> None:
 
 def test_ids_are_random_uuids() -> None:
     assert isinstance(a_job().id, uuid.UUID)
+
+
+def test_a_job_whose_type_is_gone_can_still_be_paused_resumed_disabled_and_its_pause_ends() -> None:
+    job = a_job()
+    ScheduledJob.objects.update(job_type="NoSuchJob")
+    assert job.pause(by=SYSTEM_USER_ID, reason="look into it").status == JobStatus.PAUSED
+    ScheduledJob.objects.update(paused_until=database_now())
+    assert [resumed.status for resumed in ScheduledJob.resume_elapsed()] == [JobStatus.ENABLED]
+    assert job.disable(by=SYSTEM_USER_ID).next_execution_at is None
+
+
+def test_a_job_whose_time_zone_is_gone_can_still_be_disabled() -> None:
+    job = a_job()
+    ScheduledJob.objects.update(time_zone="Mars/Phobos")
+    assert job.disable(by=SYSTEM_USER_ID).next_execution_at is None

@@ -1,4 +1,4 @@
-"""The broker dies with work in flight: the worker consumes again and nothing is lost (PITFALLS: Celery 5.7.0)."""
+"""The broker dies with work in flight: the worker consumes again and nothing is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
