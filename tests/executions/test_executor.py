@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.db import connection
 
+from executions import ids
 from executions.claims import Claim
 from executions.executor import JobExecutor
 from executions.ledger import Outcome
@@ -20,7 +21,7 @@ COMPLETED, FAILED, CANCELLED = ExecutionStatus.COMPLETED, ExecutionStatus.FAILED
 
 def run(job_type: str = "OddJob", parameters: object = None) -> tuple[Outcome, str]:
     row = JobExecution(
-        id=uuid.uuid4(), job_id=uuid.uuid4(), job_name="job", job_type=job_type, parameters=parameters,
+        id=ids.of_request(database_now()), job_id=uuid.uuid4(), job_name="job", job_type=job_type, parameters=parameters,
         queued_at=database_now(),
     )  # fmt: skip
     output = RunOutput(row.id)
