@@ -21,8 +21,8 @@ COMPLETED, FAILED, CANCELLED = ExecutionStatus.COMPLETED, ExecutionStatus.FAILED
 
 def run(job_type: str = "OddJob", parameters: object = None) -> tuple[Outcome, str]:
     row = JobExecution(
-        id=ids.of_request(database_now()), job_id=uuid.uuid4(), job_name="job", job_type=job_type, parameters=parameters,
-        queued_at=database_now(),
+        id=ids.of_request(database_now()), job_id=uuid.uuid4(), job_name="job", job_type=job_type,
+        parameters=parameters, queued_at=database_now(),
     )  # fmt: skip
     output = RunOutput(row.id)
     outcome = JobExecutor(Claim(row, output), timeout_seconds=7).execute()
