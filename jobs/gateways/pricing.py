@@ -1,0 +1,187 @@
+"""Market prices of vehicles: OKLA's PricingAgent, or its twin PricingAgent.ML (OKLA.md §4)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from jobs.gateways import http
+from jobs.gateways.errors import GatewayError, NotConfigured
+from jobs.gateways.problems import said_in
+
+TIMEOUT_SECONDS = 20.0  # a language model may be asked behind it
+TRIES = 2  # the second only where there was no connection
+ANSWER_MAX_BYTES = 65_536
+PRICE_MAX = Decimal(10) ** 12
+CENT = Decimal("0.01")
+NOT_NOW, NO_PRICE = (408, 425, 429, 503), (400, 404, 422)
+
+
+class PricingError(GatewayError):
+    """No price came. `retry_after_seconds`: how long the service wants to be left alone, where it says so."""
+
+    def __init__(self, message: str, *, permanent: bool = False, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, permanent=permanent)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnusablePrice(PricingError):
+    """The answer to this one question is no price; others may well have one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+@dataclass(frozen=True)
+class PriceQuestion:
+    """`mileage` in kilometres."""
+
+    make: str
+    model: str
+    year: int
+    mileage: int
+
+    def __str__(self) -> str:
+        return f"{self.make} {self.model} {self.year}, {self.mileage} km"
+
+
+@dataclass(frozen=True)
+class MarketPrice:
+    """What a used vehicle is worth, in each currency that the service names; never one reckoned from the other."""
+
+    dop: Decimal | None = None
+    usd: Decimal | None = None
+
+    def in_currency(self, currency: str) -> Decimal | None:
+        """`currency`: DOP or USD; None for every other one."""
+        return {"DOP": self.dop, "USD": self.usd}.get(currency)
+
+
+class MarketPrices(Protocol):
+    """Whoever knows prices. One question is one request, tried again only where there was no connection."""
+
+    def check(self) -> None:
+        """Raise NotConfigured with the variable to set."""
+
+    def ask(self, question: PriceQuestion) -> MarketPrice:
+        """Raises UnusablePrice (there is none for this question), PricingError (the service is at fault)."""
+
+
+def of(*, agent_url: str, ml_url: str) -> MarketPrices:
+    """The agent where it is configured, else its twin, else one that says what to set."""
+    if agent_url:
+        return PricingAgent(agent_url)
+    return PricingMl(ml_url) if ml_url else Unconfigured()
+
+
+class Unconfigured:
+    def check(self) -> None:
+        raise NotConfigured("The market-price service", "ServiceUrls__PricingAgent", "ServiceUrls__PricingMlService")
+
+    def ask(self, question: PriceQuestion) -> MarketPrice:
+        self.check()
+        raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class PricingAgent:
+    url: str
+    timeout_seconds: float = TIMEOUT_SECONDS
+
+    def check(self) -> None:
+        """Its address is all it needs."""
+
+    def ask(self, question: PriceQuestion) -> MarketPrice:
+        request = http.Request(
+            "GET",
+            f"{self.url.rstrip('/')}/api/pricing-agent/quick-check",
+            self.timeout_seconds,
+            query=_words(question),
+            answer_max_bytes=ANSWER_MAX_BYTES,
+        )
+        return _ask(request, dop="precioSugeridoDop", usd="precioSugeridoUsd")
+
+
+@dataclass(frozen=True)
+class PricingMl:
+    url: str
+    timeout_seconds: float = TIMEOUT_SECONDS
+
+    def check(self) -> None:
+        """Its address is all it needs."""
+
+    def ask(self, question: PriceQuestion) -> MarketPrice:
+        request = http.Request(
+            "POST",
+            f"{self.url.rstrip('/')}/api/pricing/predict",
+            self.timeout_seconds,
+            body=_words(question),
+            answer_max_bytes=ANSWER_MAX_BYTES,
+        )
+        return _ask(request, dop="suggested_price_dop", usd="suggested_price_usd")
+
+
+def price_in(answer: http.Answer, *, dop: str, usd: str) -> MarketPrice:
+    """What the fields of these names say. Raises UnusablePrice."""
+    fields = _fields(answer)
+    price = MarketPrice(dop=_price(fields, dop), usd=_price(fields, usd))
+    if price.dop is None and price.usd is None:
+        raise UnusablePrice(f"The answer names no price: neither {dop} nor {usd}.")
+    return price
+
+
+def _words(question: PriceQuestion) -> dict[str, Any]:
+    """Both services know these five by these names."""
+    return {
+        "make": question.make,
+        "model": question.model,
+        "year": question.year,
+        "mileage": question.mileage,
+        "condition": "used",
+    }
+
+
+def _ask(request: http.Request, *, dop: str, usd: str) -> MarketPrice:
+    try:
+        answer = http.ask_patiently(request, again_on=lambda _answer: False, is_repeatable=False, tries=TRIES)
+    except http.NoAnswer as fault:
+        raise PricingError(f"The market-price service did not answer: {fault}.") from fault
+    if not answer.is_success:
+        raise _refusal(answer)
+    return price_in(answer, dop=dop, usd=usd)
+
+
+def _refusal(answer: http.Answer) -> PricingError:
+    said = f"The market-price service answered HTTP {answer.status}"
+    if answer.status in NO_PRICE:
+        return UnusablePrice(f"{said}: {said_in(answer)}")
+    if answer.status in NOT_NOW:
+        return PricingError(f"{said}: not now.", retry_after_seconds=answer.retry_after_seconds)
+    if answer.status >= 500:
+        return PricingError(f"{said}.")
+    return PricingError(f"{said}: look at ServiceUrls__PricingAgent and ServiceUrls__PricingMlService.", permanent=True)
+
+
+def _fields(answer: http.Answer) -> Mapping[str, Any]:
+    if answer.is_cut:
+        raise UnusablePrice(f"The answer is longer than {ANSWER_MAX_BYTES} bytes.")
+    try:
+        fields = json.loads(answer.body, parse_float=Decimal)
+    except (ValueError, RecursionError, ArithmeticError) as fault:
+        raise UnusablePrice("The answer is no JSON.") from fault
+    if not isinstance(fields, dict):
+        raise UnusablePrice("The answer is no JSON object.")
+    return fields
+
+
+def _price(fields: Mapping[str, Any], name: str) -> Decimal | None:
+    """None where it is missing or null. One that is no price spoils the other too: such an answer is not trusted."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):  # NaN and Infinity come as floats
+        raise UnusablePrice(f"{name} is no number: {str(value)[:50]!r}.")
+    if not CENT <= value <= PRICE_MAX:
+        raise UnusablePrice(f"{name} is no price: {str(value)[:50]}.")
+    return Decimal(value).quantize(CENT)
