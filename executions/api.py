@@ -37,12 +37,17 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-def find_execution(execution_id: str) -> JobExecution:
-    """The execution with all of its texts. Raises JobExecution.DoesNotExist, also for what is no uuid."""
+def execution_key(execution_id: str) -> UUID:
+    """Raises JobExecution.DoesNotExist for what is no uuid."""
     try:
-        key = UUID(execution_id)
+        return UUID(execution_id)
     except ValueError:
         raise JobExecution.DoesNotExist from None
+
+
+def find_execution(execution_id: str) -> JobExecution:
+    """The execution with all of its texts. Raises JobExecution.DoesNotExist, also for what is no uuid."""
+    key = execution_key(execution_id)
     # Chunks are folded into the row when a run ends: read in this order, one of the two has the text.
     text = ledger.output_so_far(key)
     execution = JobExecution.objects.get(pk=key)

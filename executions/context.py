@@ -1,29 +1,41 @@
 """What a running job may use: the concrete `jobs.base.JobContext` of one execution."""
 
+import re
 import time
+import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Now
 
-from executions.models import Alert, JobExecution
+from executions.models import Alert, Artifact, JobExecution
 from executions.output import RunOutput
 from jobs.base import JobCancelled, JobParameters
+from jobs.enums import ExecutionStatus
+from jobs.gateways import Gateways
+from jobs.messages import Messages
 from jobs.models import JobState
 
 JOB_ALERT = "job"
 CANCEL_CHECK_SECONDS = 1.0
+ARTIFACT_MAX_BYTES = 5 * 1024 * 1024
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class RunContext:
     """See `jobs.base.JobContext`, which says what each member means."""
 
-    def __init__(self, execution: JobExecution, parameters: JobParameters, output: RunOutput, gateways: Any) -> None:
+    def __init__(
+        self, execution: JobExecution, parameters: JobParameters, output: RunOutput, gateways: Gateways
+    ) -> None:
         self.parameters: Any = parameters
+        self.run_id: uuid.UUID = execution.id
         self.reference_time: datetime = execution.reference_time
         self.dry_run: bool = getattr(parameters, "dry_run", False)
         self.gateways = gateways
         self.state = StateStore(execution.job_id)
+        self.messages = Messages(execution.job_id, execution.id, running)
         self._execution = execution
         self._output = output
         self._cancel_checked_at = 0.0
@@ -41,18 +53,35 @@ class RunContext:
         if JobExecution.objects.filter(id=self._execution.id, cancel_requested_at__isnull=False).exists():
             raise JobCancelled
 
-    def alert(self, subject: str, *, open: bool, message: str = "") -> None:
-        of_subject = Alert.objects.filter(
-            rule=JOB_ALERT, job_id=self._execution.job_id, subject=subject[:200], closed_at=None
-        )
+    def alert(self, subject: str, *, open: bool, message: str = "") -> uuid.UUID | None:
+        about = {"rule": JOB_ALERT, "job_id": self._execution.job_id, "subject": subject[:200]}
+        of_subject = Alert.objects.filter(**about, closed_at=None)
+        known = of_subject.values_list("id", flat=True).first()
         if not open:
-            of_subject.update(closed_at=Now())
-        elif not of_subject.exists():
-            alert = Alert(
-                rule=JOB_ALERT, job_id=self._execution.job_id, subject=subject[:200], message=message, opened_at=Now()
-            )
+            return known if known and of_subject.filter(id=known).update(closed_at=Now()) else None
+        if known is None:
             # Somebody else may open the same one meanwhile: the constraint leaves one.
-            Alert.objects.bulk_create([alert], ignore_conflicts=True)
+            Alert.objects.bulk_create([Alert(**about, message=message, opened_at=Now())], ignore_conflicts=True)
+            known = of_subject.values_list("id", flat=True).first()
+        return known
+
+    def artifact(self, name: str, content: str | bytes, content_type: str) -> None:
+        if not ARTIFACT_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for an artifact: use letters, digits, dots and hyphens.")
+        data = content.encode() if isinstance(content, str) else content
+        if len(data) > ARTIFACT_MAX_BYTES:
+            raise ValueError(f"The artifact {name} has {len(data)} bytes; {ARTIFACT_MAX_BYTES} are kept at most.")
+        Artifact.objects.update_or_create(
+            execution_id=self._execution.id,
+            name=name,
+            defaults={"content_type": content_type, "size": len(data), "content": data},
+        )
+
+
+def running(run_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these executions a worker holds."""
+    rows = JobExecution.objects.filter(id__in=run_ids, status=ExecutionStatus.RUNNING)
+    return set(rows.values_list("id", flat=True))
 
 
 class StateStore:

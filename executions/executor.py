@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -47,7 +48,8 @@ class JobExecutor:
             return self._timed_out()
         except JobError as fault:
             text = str(fault) or type(fault).__name__
-            return self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())
+            failed = self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())
+            return replace(failed, result=self._completed(fault.result).result)
         # SystemExit too: a job that calls sys.exit() must not take the worker's process with it.
         except (Exception, SystemExit) as fault:
             text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__

@@ -141,6 +141,26 @@ class OutputChunk(models.Model):
         return f"{self.execution_id} #{self.pk}"
 
 
+class Artifact(models.Model):
+    """A file that a run left with its execution."""
+
+    execution_id = models.UUIDField()
+    name = models.CharField(_("name"), max_length=100)
+    content_type = models.CharField(_("content type"), max_length=100)
+    size = models.PositiveIntegerField(_("size"))  # bytes
+    content = models.BinaryField()
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("artifact")
+        verbose_name_plural = _("artifacts")
+        ordering = ["name"]
+        constraints = [UniqueConstraint(fields=["execution_id", "name"], name="artifact_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Worker(models.Model):
     """A Celery worker's main process: it writes here every few seconds that it lives, and which runs it holds."""
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
 
 from executions import ids
-from executions.models import ExecutionQuerySet, JobExecution
+from executions.models import Artifact, ExecutionQuerySet, JobExecution
 from jobs.enums import ExecutionStatus, Trigger
-from jobs.wire import EnumField, Instant, ParametersField, Query, Strict, TextOrNull, WireModelSerializer
+from jobs.wire import CamelCase, EnumField, Instant, ParametersField, Query, Strict, TextOrNull, WireModelSerializer
 
 
 class ExecutionRowSerializer(WireModelSerializer):
@@ -40,6 +41,24 @@ class ExecutionSerializer(ExecutionRowSerializer):
     class Meta(ExecutionRowSerializer.Meta):
         fields = (*ExecutionRowSerializer.Meta.fields, "output", "stack_trace")
         read_only_fields = fields
+
+
+class ArtifactSerializer(WireModelSerializer):
+    """A file that a run left, without its content: that is at `url`."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Artifact
+        fields = ("name", "content_type", "size", "created_at", "url")
+        read_only_fields = fields
+
+    def get_url(self, artifact: Artifact) -> str:
+        return reverse("execution-artifact", args=[artifact.execution_id, artifact.name])
+
+
+class ArtifactsSerializer(CamelCase):
+    items = ArtifactSerializer(many=True, read_only=True)
 
 
 class RunNowSerializer(Strict):

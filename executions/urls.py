@@ -3,6 +3,7 @@
 from django.urls import path
 
 from executions.api import ExecutionLogView, ExecutionsOfJobView, ExecutionsView, ExecutionView, RunNowView
+from executions.artifacts_api import ArtifactsView, ArtifactView
 
 urlpatterns = [
     path("jobs/<str:job_id>/run-now", RunNowView.as_view(), name="job-run-now"),
@@ -10,4 +11,6 @@ urlpatterns = [
     path("executions", ExecutionsView.as_view(), name="executions"),
     path("executions/<str:execution_id>", ExecutionView.as_view(), name="execution"),
     path("executions/<str:execution_id>/log", ExecutionLogView.as_view(), name="execution-log"),
+    path("executions/<str:execution_id>/artifacts", ArtifactsView.as_view(), name="execution-artifacts"),
+    path("executions/<str:execution_id>/artifacts/<str:name>", ArtifactView.as_view(), name="execution-artifact"),
 ]

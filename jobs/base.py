@@ -3,20 +3,29 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from jobs.gateways import Gateways
+    from jobs.messages import Messages
 
 Json: TypeAlias = dict[str, Any]
 
 
 class JobError(Exception):
-    """A job that failed in a way it understands. `permanent` says that trying again cannot help: no retry follows."""
+    """A job that failed in a way it understands.
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    `permanent`: trying again cannot help, and no retry follows. `result`: what was done all the same, as figures.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False, result: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.result = result
 
 
 class JobCancelled(Exception):
@@ -42,9 +51,10 @@ class JobContext(Protocol[P]):
     """What a running job may use. One context belongs to one execution."""
 
     parameters: P
+    run_id: UUID  # of the execution
     reference_time: datetime  # UTC: the due time this run stands for, else the moment somebody asked for it
     dry_run: bool
-    gateways: Any  # jobs.gateways.Gateways: the outside worlds, built from the settings
+    gateways: "Gateways"  # the outside worlds, built from the settings
 
     def log(self, message: str, *, level: str = "INFO") -> None:
         """Add a line to the run's output."""
@@ -59,8 +69,18 @@ class JobContext(Protocol[P]):
     def state(self) -> "JobStateStore":
         """A small durable store that all runs of this job share: resume points, episodes."""
 
-    def alert(self, subject: str, *, open: bool, message: str = "") -> None:
-        """Open or close this job's alert about `subject`. Either may be said again without effect."""
+    @property
+    def messages(self) -> "Messages":
+        """What this job has sent, so that each message is sent once whatever happens to a run."""
+
+    def alert(self, subject: str, *, open: bool, message: str = "") -> UUID | None:
+        """Open or close this job's alert about `subject`. Saying either again changes nothing.
+
+        Returns the open alert's id, the same for the whole episode; the id of one that this closed; None for nothing.
+        """
+
+    def artifact(self, name: str, content: str | bytes, content_type: str) -> None:
+        """Keep a file with the execution, at most 5 MiB: a report, say. The same name again replaces it."""
 
 
 class JobStateStore(Protocol):

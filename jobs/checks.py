@@ -1,4 +1,4 @@
-"""`manage.py check`: the job types load; with `--database default` also that the mirror agrees with the jobs."""
+"""`manage.py check`: job types load, gateways can be built; with `--database default` also that the mirror agrees."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from jobs import periodic, registry
+from jobs import gateways, periodic, registry
 from jobs.models import ScheduledJob
 
 
@@ -17,6 +17,15 @@ def job_types_load(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         registry.load(settings.SCHEDULER_JOB_TYPES)
     except ImproperlyConfigured as fault:
         return [Error(str(fault), hint="Correct SCHEDULER_EXTRA_JOB_TYPES.", id="jobs.E001")]
+    return []
+
+
+@register()
+def gateways_can_be_built(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    try:
+        gateways.current()
+    except ImproperlyConfigured as fault:
+        return [Error(str(fault), id="jobs.E002")]
     return []
 
 

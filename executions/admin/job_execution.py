@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
@@ -14,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from executions import ids
 from executions.admin.filters import MOST_COUNTED, CappedPaginator, JobFilter, SinceFilter
 from executions.admin.reading import ReadOnlyAdmin, flower_url
-from executions.models import JobExecution, OutputChunk
+from executions.models import Artifact, JobExecution, OutputChunk
 from jobs.admin.display import (
     NOTHING,
     badge,
@@ -124,11 +126,14 @@ class JobExecutionAdmin(ReadOnlyAdmin):
         return [
             (None, {"fields": ("state", "why", "job_link", "job_type", "due", "asked", "attempts")}),
             *error,
-            (_("Output"), {"fields": ("output_shown", "result_shown")}),
+            (_("Output"), {"fields": ("output_shown", "result_shown", *self._artifacts_of(obj))}),
             (_("Parameters of this run"), {"fields": ("parameters_shown",)}),
             (_("Times"), {"fields": ("queued", "available", "begun", "completed", "took")}),
             (_("Place"), {"fields": ("queue", "priority", "worker_name", "machine_name", "process_id", "id")}),
         ]
+
+    def _artifacts_of(self, run: JobExecution | None) -> tuple[str, ...]:
+        return ("artifacts_shown",) if run and Artifact.objects.filter(execution_id=run.id).exists() else ()
 
     @admin.display(description=gettext_lazy("trigger"))
     def asked(self, run: JobExecution) -> str:
@@ -165,6 +170,16 @@ class JobExecutionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("result"))
     def result_shown(self, run: JobExecution) -> str:
         return pretty_json(run.result)
+
+    @admin.display(description=gettext_lazy("artifacts"))
+    def artifacts_shown(self, run: JobExecution) -> str:
+        """What the run left, each a link to where it can be read."""
+        rows = Artifact.objects.filter(execution_id=run.id).defer("content")
+        shown = [
+            (reverse("execution-artifact", args=[run.id, row.name]), row, row.content_type, filesizeformat(row.size))
+            for row in rows
+        ]
+        return format_html_join("", '<div><a href="{}">{}</a><span class="detail">{}, {}</span></div>', shown)
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters_shown(self, run: JobExecution) -> str:

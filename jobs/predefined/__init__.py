@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
+from django.utils import translation
 from django.utils.text import slugify
 
-from jobs import periodic
+from jobs import periodic, registry
 from jobs.enums import MisfirePolicy
 from jobs.models import SYSTEM_USER_ID, ScheduledJob
 
@@ -18,22 +19,33 @@ class ScheduleLine:
     name: str
     job_type: str
     cron_expression: str
-    description: str
     policies: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         return slugify(self.name)
 
+    @property
+    def description(self) -> str:
+        """The job type's own sentence, in English: what is stored is no translation."""
+        with translation.override("en"):
+            return str(registry.get(self.job_type).description)
 
+
+# fmt: off
 SCHEDULE = [
-    ScheduleLine(
-        "Health Check Monitoring", "HealthCheckMonitoringJob", "*/5 * * * *",
-        "Asks each service for its health and raises an alert for each unhealthy one.",
-        # A missed look at the health of half an hour ago helps nobody, and the next look is near.
-        {"misfire_policy": MisfirePolicy.SKIP, "max_retries": 0},
-    ),
-]  # fmt: skip
+    ScheduleLine("Cleanup Expired Tokens", "CleanupExpiredTokensJob", "0 3 * * *"),
+    ScheduleLine("Generate Daily Reports", "GenerateDailyReportsJob", "0 8 * * *"),
+    ScheduleLine("Send Reminder Emails", "SendReminderEmailsJob", "0 9 * * *"),
+    ScheduleLine("Cleanup Old Logs", "CleanupOldLogsJob", "0 1 * * 0"),
+    ScheduleLine("Update Vehicle Listing Status", "UpdateVehicleListingStatusJob", "0 4 * * *"),
+    ScheduleLine("Sync Vehicle Prices", "SyncVehiclePricesJob", "0 2 * * 1"),
+    ScheduleLine("Backup Database", "BackupDatabaseJob", "0 2 * * *"),
+    # A missed look at the health of half an hour ago helps nobody, and the next look is near.
+    ScheduleLine("Health Check Monitoring", "HealthCheckMonitoringJob", "*/5 * * * *",
+                 {"misfire_policy": MisfirePolicy.SKIP, "max_retries": 0}),
+]
+# fmt: on
 
 
 def install() -> list[ScheduledJob]:

@@ -1,18 +1,27 @@
-"""HealthCheckMonitoringJob: asks each service for its health, all at once; a dead one does not hide the others."""
+"""HealthCheckMonitoringJob: asks each service for its health, all at once; a dead one does not hide the others.
+
+Each episode of ill health is told once, and so is its end. A NotificationService that is ill itself fails nothing here:
+what could not be told is told by a later run, while it is still true.
+"""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from jobs.base import Job, JobContext, JobParameters
+from jobs.gateways.errors import GatewayError
 from jobs.gateways.health import DEGRADED, Health
+from jobs.gateways.notifications import AlertMessage
+from jobs.messages import SUBJECT_MAX_LENGTH, MessageStatus, Subject
 
 MOST_AT_ONCE = 16
+FELL_ILL, RECOVERED = "ill", "well"
 
 
 class HealthCheckMonitoringParameters(JobParameters):
@@ -46,17 +55,20 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
     def execute(self, context: JobContext[HealthCheckMonitoringParameters]) -> Mapping[str, Any]:
         services = list(dict.fromkeys(context.parameters.services))
         found: dict[str, Health] = {}
+        episodes: dict[Subject, Health] = {}
         with ThreadPoolExecutor(min(MOST_AT_ONCE, len(services)), thread_name_prefix="health") as pool:
             questions = [pool.submit(self._ask, context, service) for service in services]
             for answer in as_completed(questions):
                 health = answer.result()
                 found[health.service] = health
-                self._tell(context, health)
+                if episode := self._note(context, health):
+                    episodes[_subject(health, episode)] = health
                 context.progress(len(found), len(services), health.service)
         answers = [found[service] for service in services]
         return {
             "healthy": sum(answer.is_healthy for answer in answers),
             "unhealthy": sum(not answer.is_healthy for answer in answers),
+            "alertsSent": self._tell(context, found, episodes),
             "services": [{to_camel(name): value for name, value in asdict(answer).items()} for answer in answers],
         }
 
@@ -66,15 +78,67 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
         health: Health = targets.ask(service, url=url, timeout_seconds=wanted.timeout_seconds)
         return health
 
-    def _tell(self, context: JobContext[HealthCheckMonitoringParameters], health: Health) -> None:
-        """A line for each answer; an alert for each unhealthy service, once per episode, closed by its recovery."""
+    def _note(self, context: JobContext[HealthCheckMonitoringParameters], health: Health) -> UUID | None:
+        """A line for each answer; an alert kept open, or closed, whose id is returned."""
         if health.is_healthy:
             level = "WARNING" if health.status == DEGRADED else "INFO"
             context.log(f"{health.service} is {health.status} ({health.milliseconds} ms)", level=level)
         else:
             context.log(f"{health.service} is {health.status}: {health.error} ({health.url})", level="ERROR")
-        context.alert(
+        return context.alert(
             f"Service {health.service} is unhealthy!",
             open=not health.is_healthy,
             message=f"{health.url}: {health.error}",
         )
+
+    # --- Telling the administrators ----------------------------------------------------------------------------------
+    def _tell(
+        self,
+        context: JobContext[HealthCheckMonitoringParameters],
+        found: Mapping[str, Health],
+        episodes: Mapping[Subject, Health],
+    ) -> int:
+        """Tell each episode and each recovery once, and what an earlier run could not tell if it is still so."""
+        context.messages.settle_uncertain()
+        by_id = {_subject_id(service): health for service, health in found.items()}
+        left = context.messages.abandoned()
+        still_so = {subject: by_id[subject.id] for subject in left if _is_still_so(subject, by_id.get(subject.id))}
+        context.messages.release(left - still_so.keys())
+        claimed = context.messages.claim(episodes.keys())
+        untold = still_so | {subject: episodes[subject] for subject in claimed}
+        told = sum(self._tell_one(context, subject, health) for subject, health in untold.items())
+        context.messages.prune()
+        return told
+
+    def _tell_one(self, context: JobContext[HealthCheckMonitoringParameters], subject: Subject, health: Health) -> bool:
+        if not context.messages.begin(subject):
+            return False
+        status, note = MessageStatus.SENT, ""
+        try:
+            context.gateways.notifications.alert(_message(health))
+        except GatewayError as fault:
+            status, note = (MessageStatus.UNCERTAIN if fault.is_uncertain else MessageStatus.FAILED), str(fault)
+        if note:
+            context.log(f"The administrators could not be told about {health.service}: {note}", level="WARNING")
+        context.messages.end(subject, status, note)
+        return status == MessageStatus.SENT
+
+
+def _subject(health: Health, episode: UUID) -> Subject:
+    return Subject(_subject_id(health.service), f"{RECOVERED if health.is_healthy else FELL_ILL} {episode}")
+
+
+def _subject_id(service: str) -> str:
+    return service[:SUBJECT_MAX_LENGTH]
+
+
+def _is_still_so(subject: Subject, health: Health | None) -> bool:
+    was = subject.episode.partition(" ")[0]
+    return health is not None and was == (RECOVERED if health.is_healthy else FELL_ILL)
+
+
+def _message(health: Health) -> AlertMessage:
+    if health.is_healthy:
+        text = f"{health.url} answers again: {health.status}, {health.milliseconds} ms."
+        return AlertMessage(f"Service {health.service} has recovered", text, severity="Info")
+    return AlertMessage(f"Service {health.service} is unhealthy!", f"{health.url}: {health.error}", severity="Error")

@@ -104,7 +104,7 @@ def test_a_running_jobs_output_and_progress_can_be_read_by_others_and_end_in_its
     assert soon(lambda: "second" in ledger.output_so_far(run.id))
     text = output.close()
     assert ended(run, output=text).output.count("first") == 1
-    assert not OutputChunk.objects.exists()
+    assert not OutputChunk.objects.filter(execution_id=run.id).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -116,7 +116,7 @@ def test_nothing_is_written_after_the_end() -> None:
     ended(run, output=text)
     output.add("too late")
     output.flush()
-    assert not OutputChunk.objects.exists()
+    assert not OutputChunk.objects.filter(execution_id=run.id).exists()
 
 
 @pytest.mark.django_db(transaction=True)

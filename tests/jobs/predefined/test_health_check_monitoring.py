@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from jobs.enums import ExecutionStatus
 from jobs.models import ScheduledJob
 from jobs.predefined.health_check_monitoring import HealthCheckMonitoringJob
 from tests.factories import a_job, started
+from tests.jobs.conftest import Ran
+from tests.jobs.predefined.conftest import NotificationPeer
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +144,37 @@ def test_a_template_that_is_none_is_refused(template: str) -> None:
     with pytest.raises(ValidationError) as refused:
         registry.parse_parameters(HealthCheckMonitoringJob, {"urlTemplate": template})
     assert "urlTemplate" in refused.value.messages[0]
+
+
+# --- Telling the administrators --------------------------------------------------------------------------------------
+def test_each_episode_is_told_once_and_so_is_its_end(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    def look(code: int) -> int:
+        url = httpserver.url_for("/service/") + "{service}"
+        httpserver.expect_oneshot_request("/service/x").respond_with_data("", code)
+        told: int = run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"]
+        return told
+
+    assert [look(code) for code in (500, 503, 200, 200, 500)] == [1, 0, 1, 0, 1]
+    assert [alert["title"] for alert in notifications.alerts] == [
+        "Service x is unhealthy!", "Service x has recovered", "Service x is unhealthy!",
+    ]  # fmt: skip
+
+
+def test_a_sick_notification_service_fails_nothing_and_the_alert_is_told_later_while_it_is_still_true(
+    httpserver: HTTPServer,
+    notifications: NotificationPeer,
+    configured: Callable[..., None],
+    run_job: Callable[..., Ran],
+) -> None:
+    httpserver.expect_request("/service/x").respond_with_data("", 500)
+    url, address = httpserver.url_for("/service/") + "{service}", httpserver.url_for("").rstrip("/")
+    configured(SCHEDULER_NOTIFICATION_SERVICE_URL="")
+    ran = run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url)
+    assert (ran.status, ran.result["alertsSent"]) == ("Completed", 0)
+    assert "could not be told" in ran.output
+    configured(SCHEDULER_NOTIFICATION_SERVICE_URL=address)
+    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 1
+    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 0
+    assert len(notifications.alerts) == 1

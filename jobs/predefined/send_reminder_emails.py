@@ -1,0 +1,129 @@
+"""SendReminderEmailsJob: one reminder for each of tomorrow's appointments that has none."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import Field
+
+from jobs import business_days, letters
+from jobs.base import ChangingJobParameters, Job, JobContext
+from jobs.deliveries import Deliveries
+from jobs.gateways.appointments import Appointment, AppointmentBook
+from jobs.gateways.notifications import Email
+from jobs.letters import Language
+from jobs.messages import MessageStatus, Subject
+
+
+class SendReminderEmailsParameters(ChangingJobParameters):
+    batch_size: int = Field(100, ge=1, le=1_000, description="How many appointments are marked at a time.")
+    language: Language = Field(Language.BOTH, description="Of the message: en, es or both.")
+
+
+class SendReminderEmailsJob(Job[SendReminderEmailsParameters]):
+    description = gettext_lazy("Sends one reminder for each of tomorrow's appointments that has none.")
+    parameters_model = SendReminderEmailsParameters
+
+    def execute(self, context: JobContext[SendReminderEmailsParameters]) -> Mapping[str, Any]:
+        day = business_days.day_of(context.reference_time) + business_days.ONE_DAY
+        with context.gateways.appointments.open() as book:
+            total = book.count_unreminded(day)
+            context.log(f"{total} appointments on {day} have no reminder yet")
+            if context.dry_run:
+                return {"day": day.isoformat(), "sent": 0, "wouldSend": total}
+            return _Reminders(context, book, day, total).send_all()
+
+
+class _Reminders:
+    """The sending of one run.
+
+    An appointment is claimed here, then marked there, then sent, and unmarked when it certainly was not sent. Whatever
+    a crash cuts short, the two rows together say what is left to do.
+    """
+
+    def __init__(
+        self, context: JobContext[SendReminderEmailsParameters], book: AppointmentBook, day: date, total: int
+    ) -> None:
+        self.context, self.book, self.day, self.total = context, book, day, total
+        self.deliveries = Deliveries(context)
+        self.now: datetime = timezone.now()
+        self.past = self.seen = self.known = 0
+
+    def send_all(self) -> dict[str, Any]:
+        self.deliveries.begin()
+        self._finish_what_others_began()
+        after: str | None = None
+        size = self.context.parameters.batch_size
+        while batch := self.book.unreminded(self.day, after=after, at_most=size):
+            after = batch[-1].id
+            self._remind(batch)
+        return self.deliveries.finish({"day": self.day.isoformat(), "past": self.past, "knownBefore": self.known})
+
+    def _finish_what_others_began(self) -> None:
+        """Marked by a run that is over, and not sent: sent now. Not marked any more: a candidate like any other."""
+        left = {subject.id: subject for subject in self.context.messages.abandoned()}
+        marked = [each for each in self.book.reminded(left) if _subject(each) == left[each.id]]
+        upcoming = self._upcoming(marked)
+        self.context.messages.release(set(left.values()) - {_subject(each) for each in upcoming})
+        self._send(upcoming)
+
+    def _remind(self, batch: list[Appointment]) -> None:
+        self.context.check_cancelled()
+        upcoming = self._upcoming(batch)
+        claimed = self.context.messages.claim([_subject(each) for each in upcoming])
+        ours = [each for each in upcoming if _subject(each) in claimed]
+        self.known += len(upcoming) - len(ours)
+        marked = self.book.mark([each.id for each in ours])
+        self.context.messages.release(_subject(each) for each in ours if each.id not in marked)
+        self._send([each for each in ours if each.id in marked])
+        self.seen += len(batch)
+        self.context.progress(min(self.seen, self.total), self.total, _("%(count)d sent") % {"count": self.sent})
+
+    @property
+    def sent(self) -> int:
+        return self.deliveries.counts["sent"]
+
+    def _upcoming(self, appointments: list[Appointment]) -> list[Appointment]:
+        upcoming = [each for each in appointments if not each.is_over(self.now)]
+        self.past += len(appointments) - len(upcoming)
+        return upcoming
+
+    def _send(self, marked: list[Appointment]) -> None:
+        """Send for appointments that are claimed and marked; what is not reached is given back."""
+        left = list(marked)
+        try:
+            while left:
+                self.context.check_cancelled()
+                appointment = left.pop(0)
+                status = self.deliveries.send(_subject(appointment), self._letter(appointment))
+                if status not in (MessageStatus.SENT, MessageStatus.UNCERTAIN, None):
+                    self.book.unmark([appointment.id])
+                self.deliveries.stop_if_useless()
+        finally:
+            given_back = self.context.messages.release(_subject(each) for each in left)
+            self.book.unmark([subject.id for subject in given_back])
+
+    def _letter(self, appointment: Appointment) -> Email:
+        return letters.write(
+            "notice",
+            to=appointment.email,
+            subject=lambda: _("Reminder: Appointment Tomorrow"),
+            language=self.context.parameters.language,
+            context=lambda: {"sentences": [_sentence(appointment)]},
+        )
+
+
+def _subject(appointment: Appointment) -> Subject:
+    """A moved appointment, or one with another address, is told again."""
+    return Subject(appointment.id, f"{appointment.day} {appointment.email}"[:100])
+
+
+def _sentence(appointment: Appointment) -> str:
+    when = f"{date_format(appointment.day, 'l')}, {date_format(appointment.day, 'DATE_FORMAT')}"
+    if appointment.at:
+        when = _("%(time)s on %(day)s") % {"time": f"{appointment.at:%H:%M}", "day": when}
+    return _("Your appointment is scheduled for %(time)s.") % {"time": when}

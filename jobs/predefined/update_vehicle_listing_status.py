@@ -1,0 +1,138 @@
+"""UpdateVehicleListingStatusJob: marks active listings that are too old as expired and tells each seller once."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import Field
+
+from jobs import letters
+from jobs.base import ChangingJobParameters, Job, JobContext
+from jobs.deliveries import Deliveries
+from jobs.gateways.content_rules import neutral_body_text
+from jobs.gateways.notifications import Email
+from jobs.gateways.users import UserDirectory
+from jobs.gateways.vehicles import Listing, Listings
+from jobs.letters import Language
+from jobs.messages import Subject
+
+
+class UpdateVehicleListingStatusParameters(ChangingJobParameters):
+    days: int = Field(30, ge=1, le=3_650, description="How many days after its publication a listing expires.")
+    batch_size: int = Field(200, ge=1, le=1_000, description="How many listings one statement changes.")
+    notify_sellers: bool = Field(True, description="Write to the seller of each listing.")
+    language: Language = Field(Language.BOTH, description="Of the message: en, es or both.")
+
+
+class UpdateVehicleListingStatusJob(Job[UpdateVehicleListingStatusParameters]):
+    aliases = ("CleanupExpiredListingsJob",)
+    description = gettext_lazy(
+        "Marks active listings that were published too long ago as expired and tells the sellers."
+    )
+    parameters_model = UpdateVehicleListingStatusParameters
+
+    def execute(self, context: JobContext[UpdateVehicleListingStatusParameters]) -> Mapping[str, Any]:
+        before = context.reference_time - timedelta(days=context.parameters.days)
+        vehicles, users = context.gateways.vehicles, context.gateways.users
+        with vehicles.open() as listings, users.open() as directory:
+            total = listings.count_expirable(before)
+            context.log(f"{total} active listings were published before {before:%Y-%m-%d %H:%M} UTC")
+            if context.dry_run:
+                return {"expired": 0, "wouldExpire": total, "days": context.parameters.days}
+            return _Expiry(context, listings, directory, before, total).expire_all()
+
+
+class _Expiry:
+    """The work of one run.
+
+    A message is claimed before its listing is marked, so that a crash in between leaves either an active listing, or an
+    expired one whose message the next run finds unsent.
+    """
+
+    def __init__(
+        self,
+        context: JobContext[UpdateVehicleListingStatusParameters],
+        listings: Listings,
+        directory: UserDirectory,
+        before: datetime,
+        total: int,
+    ) -> None:
+        self.context, self.listings, self.directory = context, listings, directory
+        self.before, self.total = before, total
+        self.deliveries = Deliveries(context)
+        self.expired = self.seen = self.without_address = 0
+
+    def expire_all(self) -> dict[str, Any]:
+        parameters = self.context.parameters
+        if parameters.notify_sellers:
+            self.deliveries.begin()
+            self._tell_what_others_left()
+        after: str | None = None
+        while batch := self.listings.expirable(self.before, after=after, at_most=parameters.batch_size):
+            self.context.check_cancelled()
+            after = batch[-1].id
+            self._expire(batch)
+            self.seen += len(batch)
+            self.context.progress(
+                min(self.seen, self.total), self.total, _("%(count)d expired") % {"count": self.expired}
+            )
+        self.context.log(f"{self.expired} listings expired, {self.deliveries.counts['sent']} sellers told")
+        return self.deliveries.finish(
+            {"expired": self.expired, "days": parameters.days, "withoutAddress": self.without_address}
+        )
+
+    def _tell_what_others_left(self) -> None:
+        """Sellers of listings that a run marked and could not tell of. Renewed since, there is nothing to tell."""
+        left = {subject.id: subject for subject in self.context.messages.abandoned()}
+        untold = [listing for listing in self.listings.expired(left) if _subject(listing) == left[listing.id]]
+        self.context.messages.release(set(left.values()) - {_subject(listing) for listing in untold})
+        self._tell(untold)
+
+    def _expire(self, batch: list[Listing]) -> None:
+        messages, tells = self.context.messages, self.context.parameters.notify_sellers
+        claimed = messages.claim([_subject(listing) for listing in batch]) if tells else set()
+        ids = [listing.id for listing in batch]
+        self.expired += self.listings.expire(ids, self.before)
+        if not tells:
+            return
+        # Asked again: of what is claimed here another run may have expired some, or its owner renewed it.
+        ours = [listing for listing in self.listings.expired(ids) if _subject(listing) in claimed]
+        messages.release(claimed - {_subject(listing) for listing in ours})
+        self._tell(ours)
+
+    def _tell(self, listings: list[Listing]) -> None:
+        """Write to the sellers of claimed, expired listings; what is not reached is left for the next run."""
+        missing = {listing.seller_id for listing in listings if not listing.seller_email}
+        addresses = self.directory.addresses(missing)
+        for listing in listings:
+            self.context.check_cancelled()
+            address = listing.seller_email or addresses.get(listing.seller_id, "")
+            if address:
+                self.deliveries.send(_subject(listing), self._letter(listing, address))
+                self.deliveries.stop_if_useless()
+            else:
+                self.without_address += 1
+                self.context.log(f"Listing {listing.id}: its seller has no e-mail address", level="WARNING")
+                self.deliveries.refuse(_subject(listing), "the seller has no e-mail address")
+
+    def _letter(self, listing: Listing, address: str) -> Email:
+        title = neutral_body_text(listing.title)
+        return letters.write(
+            "notice",
+            to=address,
+            subject=lambda: _("Listing Expired"),
+            language=self.context.parameters.language,
+            context=lambda: {"sentences": [_sentence(title)]},
+            recipient_user_id=listing.seller_id,
+        )
+
+
+def _subject(listing: Listing) -> Subject:
+    """A listing that is published once more and expires again is told again."""
+    return Subject(listing.id, listing.published_at)
+
+
+def _sentence(title: str) -> str:
+    return _("Your listing for %(title)s has expired. Renew to keep it active.") % {"title": title}

@@ -1,0 +1,263 @@
+"""SendReminderEmailsJob: real database, a NotificationService that does as it is told."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from werkzeug import Response
+
+from executions.context import running
+from jobs import business_days
+from jobs.messages import Messages, MessageStatus, SentMessage, Subject
+from jobs.models import ScheduledJob
+from tests.factories import ended, started
+from tests.jobs.conftest import Ran
+from tests.jobs.predefined.conftest import NotificationPeer, saying
+from tests.okla import Okla
+
+TODAY = business_days.day_of(timezone.now())
+TOMORROW = TODAY + timedelta(days=1)
+JOB = "SendReminderEmailsJob"
+
+
+def appointment(okla: Okla, email: str, day: date = TOMORROW, at: str = "15:30", **columns: Any) -> str:
+    key = str(uuid4())
+    midnight = datetime.combine(day, time(), UTC)
+    row = {"Id": key, "ClientEmail": email, "ScheduledDate": midnight, "ScheduledTime": at, **columns}
+    okla.insert("appointmentservice", "Appointments", [row])
+    return key
+
+
+def reminded(okla: Okla) -> list[str]:
+    rows = okla.execute(
+        "appointmentservice", 'SELECT "ClientEmail" FROM "Appointments" WHERE "ReminderSent" ORDER BY 1'
+    )
+    return [email for (email,) in rows]
+
+
+def messages_of(ran: Ran) -> Messages:
+    """The messages of a run of the same job that then dies."""
+    dead = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
+    messages = Messages(dead.job_id, dead.id, running)
+    ended(dead)
+    return messages
+
+
+def subject_of(key: str, email: str, day: date = TOMORROW) -> Subject:
+    return Subject(key, f"{day} {email}")
+
+
+def test_each_of_tomorrows_appointments_is_reminded_of_once(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    for name in ("ana", "ben", "eva"):
+        appointment(okla, f"{name}@example.com")
+    appointment(okla, "today@example.com", TODAY)
+    appointment(okla, "later@example.com", TOMORROW + timedelta(days=1))
+    appointment(okla, "done@example.com", ReminderSent=True)
+    ran = run_job(JOB, batchSize=2)
+    assert ran.status == "Completed", ran.output
+    assert (ran.result["sent"], ran.result["day"]) == (3, TOMORROW.isoformat())
+    assert notifications.recipients == ["ana@example.com", "ben@example.com", "eva@example.com"]
+    assert reminded(okla) == ["ana@example.com", "ben@example.com", "done@example.com", "eva@example.com"]
+    again = run_job(JOB)
+    assert again.result["sent"] == 0
+    assert len(notifications.asked) == 3
+
+
+def test_the_message_says_when_in_both_languages_or_in_one(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    appointment(okla, "ana@example.com", at="09:05")
+    run_job(JOB)
+    (mail,) = notifications.sent
+    assert mail["subject"] == "Reminder: Appointment Tomorrow / Recordatorio: su cita es mañana"
+    assert "Your appointment is scheduled for 09:05 on " in mail["body"]
+    assert "Su cita es el " in mail["body"]
+    assert mail["isHtml"] is True
+    appointment(okla, "ben@example.com")
+    run_job(JOB, language="es")
+    assert notifications.sent[1]["subject"] == "Recordatorio: su cita es mañana"
+    assert "scheduled" not in notifications.sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_tomorrow"),
+    [
+        (datetime.combine(TOMORROW, time(4), UTC), True),  # midnight in Santo Domingo
+        (datetime.combine(TOMORROW, time(3, 59), UTC), False),  # the evening before
+        (datetime.combine(TOMORROW + timedelta(days=1), time(3, 59), UTC), True),  # 23:59 tomorrow
+        (datetime.combine(TOMORROW + timedelta(days=1), time(4), UTC), False),
+        (datetime.combine(TOMORROW + timedelta(days=1), time(0), UTC), False),  # a date without a time: the day after
+    ],
+)
+def test_tomorrow_is_a_day_of_santo_domingo(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], moment: datetime, is_tomorrow: bool
+) -> None:
+    appointment(okla, "ana@example.com", ScheduledDate=moment)
+    assert run_job(JOB).result["sent"] == int(is_tomorrow)
+
+
+def test_a_late_run_reminds_nobody_of_what_is_past(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    appointment(okla, "ana@example.com", TODAY - timedelta(days=2))
+    appointment(okla, "ben@example.com", TODAY, at="00:00")
+    for days in (3, 1):
+        ran = run_job(JOB, at=timezone.now() - timedelta(days=days))
+        assert (ran.result["sent"], ran.result["past"]) == (0, 1)
+    assert notifications.asked == []
+    assert reminded(okla) == []
+
+
+def test_a_known_failure_takes_the_mark_away_and_the_next_run_sends(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    appointment(okla, "ana@example.com")
+    appointment(okla, "ben@example.com")
+    notifications.answers["ana@example.com"] = lambda: saying("Failed")
+    ran = run_job(JOB)
+    assert ran.status == "Failed" and ran.outcome.can_retry
+    assert (ran.result["sent"], ran.result["failed"]) == (1, 1)
+    assert reminded(okla) == ["ben@example.com"]
+    notifications.answers.clear()
+    assert run_job(JOB).result["sent"] == 1
+    assert notifications.recipients == ["ana@example.com", "ben@example.com"]
+    assert reminded(okla) == ["ana@example.com", "ben@example.com"]
+
+
+def test_an_answer_that_does_not_say_sent_is_uncertain_and_never_sent_again(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    appointment(okla, "ana@example.com")
+    notifications.answers["ana@example.com"] = lambda: Response("upstream went away", 502)
+    ran = run_job(JOB)
+    assert (ran.status, ran.result["sent"], ran.result["uncertain"]) == ("Completed", 0, 1)
+    assert reminded(okla) == ["ana@example.com"]
+    assert run_job(JOB).result["sent"] == 0
+    assert len(notifications.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "count"), [("Skipped", "skipped"), ("ConsentBlocked", "blocked")])
+def test_two_hundred_does_not_mean_sent(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], status: str, count: str
+) -> None:
+    appointment(okla, "ana@example.com")
+    notifications.answers["ana@example.com"] = lambda: saying(status)
+    ran = run_job(JOB)
+    assert (ran.status, ran.result["sent"], ran.result[count]) == ("Completed", 0, 1)
+    assert reminded(okla) == []
+
+
+def test_an_address_that_is_none_is_counted_once_and_stops_nobody_else(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    key = appointment(okla, "no tiene")
+    appointment(okla, "ana@example.com")
+    ran = run_job(JOB)
+    assert (ran.status, ran.result["sent"], ran.result["refused"]) == ("Completed", 1, 1)
+    assert "no tiene" in ran.output
+    assert reminded(okla) == ["ana@example.com"]
+    again = run_job(JOB)
+    assert (again.result["refused"], again.result["knownBefore"]) == (0, 1)
+    # Corrected, it is told.
+    okla.execute(
+        "appointmentservice", f'UPDATE "Appointments" SET "ClientEmail" = \'ok@example.com\' WHERE "Id" = \'{key}\''
+    )
+    assert run_job(JOB).result["sent"] == 1
+
+
+def test_a_service_that_takes_nothing_is_left_alone_and_nothing_stays_marked(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    for n in range(10):
+        appointment(okla, f"c{n}@example.com")
+        notifications.answers[f"c{n}@example.com"] = lambda: saying("Failed")
+    ran = run_job(JOB, batchSize=4)
+    assert ran.status == "Failed" and ran.outcome.can_retry
+    assert len(notifications.asked) == 3
+    assert reminded(okla) == []
+    notifications.answers.clear()
+    assert run_job(JOB).result["sent"] == 10
+
+
+def test_without_a_way_to_send_nothing_is_marked_and_the_variable_is_named(
+    okla: Okla, configured: Callable[..., None], run_job: Callable[..., Ran]
+) -> None:
+    configured(SCHEDULER_NOTIFICATION_SERVICE_URL="", SCHEDULER_SMTP_URL="")
+    appointment(okla, "ana@example.com")
+    ran = run_job(JOB)
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert "ServiceUrls__NotificationService" in str(ran.outcome.error_message)
+    assert reminded(okla) == []
+
+
+def test_a_dry_run_counts_and_touches_nothing(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    appointment(okla, "ana@example.com")
+    ran = run_job(JOB, dryRun=True)
+    assert (ran.result["sent"], ran.result["wouldSend"]) == (0, 1)
+    assert notifications.asked == reminded(okla) == []
+    assert not SentMessage.objects.exists()
+
+
+# --- After a crash ---------------------------------------------------------------------------------------------------
+def test_killed_between_claim_and_mark_the_next_run_sends(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    ran = run_job(JOB)
+    key = appointment(okla, "ana@example.com")
+    messages_of(ran).claim([subject_of(key, "ana@example.com")])
+    assert run_job(JOB).result["sent"] == 1
+
+
+def test_killed_between_mark_and_send_the_next_run_sends(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    ran = run_job(JOB)
+    key = appointment(okla, "ana@example.com", ReminderSent=True)
+    messages_of(ran).claim([subject_of(key, "ana@example.com")])
+    assert run_job(JOB).result["sent"] == 1
+    assert run_job(JOB).result["sent"] == 0
+    assert reminded(okla) == ["ana@example.com"]
+
+
+def test_killed_while_sending_the_message_is_uncertain_and_never_sent_again(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    ran = run_job(JOB)
+    key = appointment(okla, "ana@example.com", ReminderSent=True)
+    subject, dead = subject_of(key, "ana@example.com"), messages_of(ran)
+    dead.claim([subject])
+    dead.begin(subject)
+    assert run_job(JOB).result["uncertain"] == 1
+    assert run_job(JOB).result["uncertain"] == 0
+    assert notifications.asked == []
+
+
+def test_killed_between_a_known_failure_and_taking_the_mark_away_the_next_run_sends(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    ran = run_job(JOB)
+    key = appointment(okla, "ana@example.com", ReminderSent=True)
+    subject, dead = subject_of(key, "ana@example.com"), messages_of(ran)
+    dead.claim([subject])
+    dead.begin(subject)
+    dead.end(subject, MessageStatus.FAILED)
+    assert run_job(JOB).result["sent"] == 1
+
+
+def test_what_a_dead_run_left_and_is_past_by_now_is_dropped(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    ran = run_job(JOB)
+    yesterday = TODAY - timedelta(days=1)
+    key = appointment(okla, "ana@example.com", yesterday, ReminderSent=True)
+    messages_of(ran).claim([subject_of(key, "ana@example.com", yesterday)])
+    assert run_job(JOB).result["past"] == 1
+    assert notifications.asked == []
+    assert not SentMessage.objects.filter(status=MessageStatus.CLAIMED).exists()

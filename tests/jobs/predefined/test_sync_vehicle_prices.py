@@ -1,0 +1,219 @@
+"""SyncVehiclePricesJob: a real database, a market-price service that does as it is told."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from jobs.models import JobState
+from tests.jobs.conftest import Ran
+from tests.okla import Okla
+
+JOB = "SyncVehiclePricesJob"
+FAST = {"requestsPerSecond": 1_000}
+
+
+@dataclass
+class Market:
+    """Says what each model costs; `scripted` answers come first, one a question."""
+
+    asked: list[dict[str, str]] = field(default_factory=list)
+    scripted: list[Response] = field(default_factory=list)
+    by_model: dict[str, Response] = field(default_factory=dict)
+
+    def answer(self, request: Request) -> Response:
+        self.asked.append(dict(request.args))
+        if self.scripted:
+            return self.scripted.pop(0)
+        return self.by_model.get(request.args["model"]) or price(1_170_000, 20_000)
+
+    @property
+    def models(self) -> list[str]:
+        return [question["model"] for question in self.asked]
+
+
+def price(dop: Any, usd: Any, **more: Any) -> Response:
+    return Response(
+        json.dumps({"precioSugeridoDop": dop, "precioSugeridoUsd": usd, **more}), content_type="application/json"
+    )
+
+
+@pytest.fixture
+def market(httpserver: HTTPServer, configured: Callable[..., None], okla: Okla) -> Market:
+    market = Market()
+    httpserver.expect_request("/api/pricing-agent/quick-check").respond_with_handler(market.answer)
+    configured(SCHEDULER_PRICING_AGENT_URL=httpserver.url_for("").rstrip("/"), SCHEDULER_PRICING_ML_URL="")
+    return market
+
+
+def vehicle(okla: Okla, model: str = "Corolla", *, mileage: int = 25_000, currency: str = "DOP", **columns: Any) -> str:
+    key = str(uuid4())
+    row = {
+        "Id": key, "SellerId": str(uuid4()), "Title": model, "Make": "Toyota", "Model": model, "Year": 2020,
+        "Mileage": mileage, "Price": 900_000, "Currency": currency, "Status": "Active", **columns,
+    }  # fmt: skip
+    okla.insert("vehiclessaleservice", "Vehicles", [row])
+    return key
+
+
+def suggested(okla: Okla, key: str) -> Decimal | None:
+    rows = okla.execute("vehiclessaleservice", 'SELECT "SuggestedPrice" FROM "Vehicles" WHERE "Id" = %s', [key])
+    value: Decimal | None = rows[0][0]
+    return value
+
+
+def test_one_question_for_each_make_model_year_and_mileage_band(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    for mileage in (20_000, 25_000, 29_999):
+        vehicle(okla, mileage=mileage)
+    vehicle(okla, mileage=30_000)
+    vehicle(okla, Year=2021)
+    vehicle(okla, "Camry")
+    vehicle(okla, "Hilux", Status="Sold")
+    ran = run_job(JOB, **FAST)
+    assert ran.status == "Completed", ran.output
+    assert (ran.result["groups"], ran.result["asked"], ran.result["updated"]) == (4, 4, 6)
+    questions = [(q["make"], q["model"], q["year"], q["mileage"]) for q in market.asked]
+    assert sorted(questions) == [
+        ("Toyota", "Camry", "2020", "25000"),
+        ("Toyota", "Corolla", "2020", "25000"),
+        ("Toyota", "Corolla", "2020", "35000"),
+        ("Toyota", "Corolla", "2021", "25000"),
+    ]
+
+
+def test_each_vehicle_gets_the_price_in_its_own_currency(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    pesos, dollars, euros = vehicle(okla), vehicle(okla, currency=" usd"[1:]), vehicle(okla, currency="EUR")
+    market.scripted.append(price(1_234_567.891, 21_000.5))
+    ran = run_job(JOB, **FAST)
+    assert suggested(okla, pesos) == Decimal("1234567.89")
+    assert suggested(okla, dollars) == Decimal("21000.50")
+    assert suggested(okla, euros) is None
+    assert (ran.result["updated"], ran.result["withoutPrice"]) == (2, 1)
+
+
+def test_a_second_run_asks_again_and_says_that_nothing_changed(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    vehicle(okla)
+    run_job(JOB, **FAST)
+    ran = run_job(JOB, **FAST)
+    assert (ran.result["asked"], ran.result["updated"], ran.result["unchanged"]) == (1, 0, 1)
+    assert "the market was asked again and says the same" in ran.output
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        price(-1, -1), price(0, 0), price("1200000", None), price(True, True), price(1e300, 1e300), price(None, None),
+        Response("NaN"), Response('{"precioSugeridoDop": NaN}'), Response("<html>"), Response("[]"), Response("", 404),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_no_price_is_counted_and_changes_nothing(
+    okla: Okla, market: Market, run_job: Callable[..., Ran], answer: Response
+) -> None:
+    before, bad = vehicle(okla, "Camry"), vehicle(okla, "Corolla")
+    market.by_model["Corolla"] = answer
+    ran = run_job(JOB, **FAST)
+    assert (ran.status, ran.result["unusable"], ran.result["updated"]) == ("Completed", 1, 1)
+    assert suggested(okla, bad) is None
+    assert suggested(okla, before)
+    assert "Toyota Corolla 2020, 25000 km: left as it is" in ran.output
+
+
+def test_a_row_of_failures_ends_the_run_and_the_next_one_goes_on_where_it_began(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    for letter in "ABCDEFGH":
+        vehicle(okla, f"Model {letter}")
+    for letter in "CDE":
+        market.by_model[f"Model {letter}"] = Response("no", 500)
+    ran = run_job(JOB, failuresInARow=3, **FAST)
+    assert ran.status == "Failed" and ran.outcome.can_retry
+    assert ran.result["updated"] == 2
+    assert market.models[-1] == "Model E"
+    market.by_model.clear()
+    market.asked.clear()
+    again = run_job(JOB, **FAST)
+    assert (again.status, again.result["resumedAfter"], again.result["updated"]) == ("Completed", 2, 6)
+    assert market.models == [f"Model {letter}" for letter in "CDEFGH"]
+    assert not JobState.objects.exists()
+
+
+def test_a_single_failure_is_asked_about_once_more_at_the_end(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    vehicle(okla, "Camry")
+    vehicle(okla, "Corolla")
+    market.scripted.append(Response("no", 500))
+    ran = run_job(JOB, **FAST)
+    assert (ran.status, ran.result["updated"]) == ("Completed", 2)
+    assert market.models == ["Camry", "Corolla", "Camry"]
+
+
+def test_retry_after_is_obeyed(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
+    vehicle(okla)
+    market.scripted.append(Response("slow down", 429, {"Retry-After": "0"}))
+    ran = run_job(JOB, **FAST)
+    assert (ran.status, ran.result["asked"], ran.result["updated"]) == ("Completed", 2, 1)
+    assert "asks for a pause" in ran.output
+
+
+def test_a_retry_after_that_is_too_long_counts_as_a_failure(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    vehicle(okla)
+    market.by_model["Corolla"] = Response("slow down", 429, {"Retry-After": "86400"})
+    ran = run_job(JOB, failuresInARow=1, **FAST)
+    assert ran.status == "Failed" and ran.outcome.can_retry
+    assert len(market.asked) == 1
+
+
+def test_an_old_resume_point_is_forgotten(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
+    vehicle(okla)
+    ran = run_job(JOB, **FAST)
+    JobState.objects.create(
+        job_id=ran.execution.job_id,
+        key="sweep",
+        value={"after": ["Z", "Z", 1, 1], "done": 1, "width": 10_000, "at": "2020-01-01T00:00:00+00:00"},
+    )
+    assert run_job(JOB, **FAST).result["asked"] == 1
+
+
+def test_many_vehicles_of_one_group_are_written_in_bounded_statements(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    okla.execute(
+        "vehiclessaleservice",
+        'INSERT INTO "Vehicles"'
+        ' ("Id", "SellerId", "Title", "Make", "Model", "Year", "Mileage", "Price", "Currency", "Status")'
+        " SELECT gen_random_uuid(), gen_random_uuid(), 't', 'Kia', 'Rio', 2020, 1000, 1, 'USD', 'Active'"
+        " FROM generate_series(1, 1100)",
+    )
+    ran = run_job(JOB, **FAST)
+    assert (ran.result["asked"], ran.result["updated"]) == (1, 1_100)
+
+
+def test_a_dry_run_asks_nobody(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
+    vehicle(okla)
+    assert run_job(JOB, dryRun=True).result == {"asked": 0, "wouldAsk": 1}
+    assert market.asked == []
+
+
+def test_without_a_service_the_variable_is_named(
+    okla: Okla, configured: Callable[..., None], run_job: Callable[..., Ran]
+) -> None:
+    configured(SCHEDULER_PRICING_AGENT_URL="", SCHEDULER_PRICING_ML_URL="")
+    vehicle(okla)
+    ran = run_job(JOB)
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert "ServiceUrls__PricingAgent" in str(ran.outcome.error_message)
