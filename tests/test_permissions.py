@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from executions.models import Artifact
 from tests.conftest import API, assert_problem
 from tests.factories import a_job, a_run
 
@@ -20,6 +21,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/executions", None, READ),
     ("GET", "/executions/{execution}", None, READ),
     ("GET", "/executions/{execution}/log", None, READ),
+    ("GET", "/executions/{execution}/artifacts", None, READ),
+    ("GET", "/executions/{execution}/artifacts/{artifact}", None, READ),
     ("GET", "/job-types", None, READ),
     ("POST", "/cron/preview", {"cronExpression": "@daily"}, READ),
     ("GET", "/dashboard", None, READ),
@@ -47,7 +50,11 @@ ROUTES: list[tuple[str, str, Any, str]] = [
 def here(db):
     """What the routes are about, by the names in their braces."""
     job = a_job(job_type="SweepingJob", overlap_policy="Allow")
-    return {"job": job.id, "execution": a_run(job).id}
+    execution = a_run(job).id
+    artifact = Artifact.objects.create(
+        execution_id=execution, name="report.html", content_type="text/html", size=2, content=b"hi"
+    )
+    return {"job": job.id, "execution": execution, "artifact": artifact.name}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "role"), ROUTES)
