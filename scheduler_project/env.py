@@ -39,8 +39,13 @@ def pairs(env: Env, name: str) -> dict[str, str]:
 
 
 def server_url(env: Env, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
-    """The address of a server. Raises ImproperlyConfigured that names the variable, without repeating a password."""
+    """The address of a server, or "" where that is the default.
+
+    Raises ImproperlyConfigured that names the variable, without repeating a password.
+    """
     url: str = env.str(name, default)
+    if not url:
+        return url
     remedy = f"use {schemes[0]}://user:password@host:port/name"
     if url.partition("://")[0] not in schemes or not url.partition("://")[1]:
         raise ImproperlyConfigured(f"{name} is not an address of the kind {' or '.join(schemes)}; {remedy}")
@@ -48,6 +53,14 @@ def server_url(env: Env, name: str, default: str, *, schemes: tuple[str, ...]) -
         _port = urlsplit(url).port
     except ValueError as fault:
         raise ImproperlyConfigured(f"{name} has a port that is none; {remedy}") from fault
+    return url
+
+
+def http_url(env: Env, name: str) -> str:
+    """The base address of an HTTP service without a slash at its end; empty when not set."""
+    url: str = env.str(name, "").strip().rstrip("/")
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise ImproperlyConfigured(f"{name} is not an address of the kind http://host:port")
     return url
 
 

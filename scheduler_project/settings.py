@@ -1,11 +1,13 @@
 """Settings in sections: the service, Django, database, Celery, API, texts and files, logs, jobs, production."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from environs import validate
 
+from scheduler_project import connection_strings
 from scheduler_project import env as environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "scheduler_project.demo",
     "jobs",
     "executions",
     "dashboard",
@@ -213,13 +216,51 @@ LOGGING = {
 # --- Jobs ------------------------------------------------------------------------------------------------------------
 # The visible table of what can be scheduled. A team adds its own classes by SCHEDULER_EXTRA_JOB_TYPES.
 SCHEDULER_JOB_TYPES = [
+    "jobs.predefined.cleanup_expired_tokens.CleanupExpiredTokensJob",
+    "jobs.predefined.generate_daily_reports.GenerateDailyReportsJob",
+    "jobs.predefined.send_reminder_emails.SendReminderEmailsJob",
+    "jobs.predefined.cleanup_old_logs.CleanupOldLogsJob",
+    "jobs.predefined.update_vehicle_listing_status.UpdateVehicleListingStatusJob",
+    "jobs.predefined.sync_vehicle_prices.SyncVehiclePricesJob",
+    "jobs.predefined.backup_database.BackupDatabaseJob",
     "jobs.predefined.health_check_monitoring.HealthCheckMonitoringJob",
+    "jobs.predefined.http_request.HttpRequestJob",
     *env.list("SCHEDULER_EXTRA_JOB_TYPES", []),
 ]
 SCHEDULER_INSTALL_PREDEFINED_JOBS = env.bool("SCHEDULER_INSTALL_PREDEFINED_JOBS", True)
 # Where a health target is reached when not at its default http://{service}:8080/health: `name=url,name=url`.
 SCHEDULER_HEALTH_URLS = environment.pairs(env, "SCHEDULER_HEALTH_URLS")
+# What HttpRequestJob may call: host names, each with an optional :port; *.example.com means every host below it.
+SCHEDULER_OUTGOING_HOSTS: list[str] = env.list("SCHEDULER_OUTGOING_HOSTS", [])
 SCHEDULER_OUTPUT_MAX_BYTES = env.int("SCHEDULER_OUTPUT_MAX_BYTES", 1_048_576, validate=validate.Range(min=1_024))
+
+# --- The neighbours: names and forms are those that OKLA's own services are configured by -----------------------------
+# X_DATABASE_CONNECTION_STRING, as a URL or in Npgsql's form: the database of the service x. What its tables and columns
+# are called says one mapping.
+SCHEDULER_SERVICE_DATABASES = connection_strings.of_services(os.environ)
+SCHEDULER_TABLE_MAPPING = env.str("SCHEDULER_TABLE_MAPPING", "original")
+SCHEDULER_NOTIFICATION_SERVICE_URL = environment.http_url(env, "ServiceUrls__NotificationService")
+SCHEDULER_AUDIT_SERVICE_URL = environment.http_url(env, "ServiceUrls__AuditService")
+SCHEDULER_PRICING_AGENT_URL = environment.http_url(env, "ServiceUrls__PricingAgent")
+SCHEDULER_PRICING_ML_URL = environment.http_url(env, "ServiceUrls__PricingMlService")
+SCHEDULER_INTERNAL_API_KEY = env.str("Security__InternalApiKey", "")
+# The key, issuer and audience of the tokens that this service shows to its neighbours.
+SCHEDULER_JWT = {
+    "key": env.str("Jwt__Key", ""),
+    "issuer": env.str("Jwt__Issuer", ""),
+    "audience": env.str("Jwt__Audience", ""),
+}
+# smtp://user:password@host:587?tls=starttls in the place of NotificationService.
+SCHEDULER_SMTP_URL = environment.server_url(env, "SCHEDULER_SMTP_URL", "", schemes=("smtp", "smtps"))
+SCHEDULER_MAIL_FROM = env.str("SCHEDULER_MAIL_FROM", "noreply@okla.com.do")
+SCHEDULER_ALERT_EMAILS = env.list("SCHEDULER_ALERT_EMAILS", ["admin@okla.com.do"])
+# s3://bucket/prefix?endpoint=https://host&region=name, or file:///folder. AWS_* variables carry the key, as everywhere.
+SCHEDULER_ARCHIVE_URL = environment.server_url(env, "SCHEDULER_ARCHIVE_URL", "", schemes=("s3", "file"))
+SCHEDULER_BACKUP_URL = environment.server_url(env, "SCHEDULER_BACKUP_URL", "", schemes=("s3", "file"))
+# Where pg_dump and pg_restore are; without it: on PATH, then in the embedded wheel.
+SCHEDULER_PG_BIN = env.str("SCHEDULER_PG_BIN", "")
+# Where dumps and exports wait until they are stored; the system's folder for temporary files unless set.
+SCHEDULER_WORK_DIR = env.str("SCHEDULER_WORK_DIR", "")
 
 # --- Production refuses what is only for development -----------------------------------------------------------------
 if IS_PRODUCTION:

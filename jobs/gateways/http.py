@@ -1,0 +1,245 @@
+"""One HTTP question, one answer within its time, whatever the other side does; and asking again within bounds."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+
+import requests
+import stamina
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+ANSWER_MAX_BYTES = 1_048_576
+TRIES = 3
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+BEFORE_SENDING = (NewConnectionError, ConnectTimeoutError, NameResolutionError, LocationParseError)
+
+
+class NoAnswer(Exception):
+    """Nothing usable came back. `was_sent`: the request had left, so it may have been carried out."""
+
+    def __init__(self, reason: str, *, was_sent: bool, milliseconds: int = 0) -> None:
+        super().__init__(reason)
+        self.was_sent = was_sent
+        self.milliseconds = milliseconds
+
+
+class AskAgain(Exception):
+    """An answer that says “not now”."""
+
+    def __init__(self, answer: "Answer") -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.answer = answer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. `body` is sent as JSON. Redirects are answers here: they are never followed.
+
+    `server_name`: whose certificate it must be where the URL holds an address instead of the name.
+    """
+
+    method: str
+    url: str
+    timeout_seconds: float
+    body: Any = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answer_max_bytes: int = ANSWER_MAX_BYTES
+    server_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `body` is cut at `answer_max_bytes`, which `is_cut` then says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    milliseconds: int
+    is_cut: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace").strip()
+
+    def json(self) -> Any:
+        """The body's value; None when it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """Of `Retry-After`, in seconds or as a date; None when it says nothing sensible."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        with suppress(ValueError, TypeError):
+            return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        return None
+
+
+def ask(request: Request) -> Answer:
+    """Ask once. Raises NoAnswer."""
+    began = time.monotonic()
+    deadline = _Deadline(request.timeout_seconds, request.server_name)
+    try:
+        with _OneAnswer() as session:
+            session.trust_env = False
+            session.mount("http://", deadline)
+            session.mount("https://", deadline)
+            with (
+                deadline,
+                session.request(
+                    request.method, request.url, json=request.body, params=dict(request.query) or None,
+                    headers=dict(request.headers), timeout=request.timeout_seconds, stream=True, allow_redirects=False,
+                ) as response,
+            ):  # fmt: skip
+                body = _read(response, request.answer_max_bytes, until=began + request.timeout_seconds)
+                if deadline.has_come:  # an answer that was cut may look like a whole one
+                    raise requests.ReadTimeout("the answer did not end in time")
+    except (requests.RequestException, HTTPError, HTTPException, ValueError, OSError) as fault:
+        was_sent = deadline.has_asked and not _is_before_sending(fault)
+        if deadline.has_come:
+            fault = requests.ReadTimeout()
+        took = round(1000 * (time.monotonic() - began))
+        raise NoAnswer(_explain(fault, request.timeout_seconds), was_sent=was_sent, milliseconds=took) from fault
+    return Answer(
+        status=response.status_code,
+        headers=response.headers,
+        body=body[: request.answer_max_bytes],
+        milliseconds=round(1000 * (time.monotonic() - began)),
+        is_cut=len(body) > request.answer_max_bytes,
+    )
+
+
+def ask_patiently(
+    request: Request, *, again_on: Callable[[Answer], bool], is_repeatable: bool, tries: int = TRIES
+) -> Answer:
+    """Ask up to `tries` times, with growing pauses or as long a pause as `Retry-After` wants (30 s at most).
+
+    `again_on` picks the answers that mean “not now”. Without an answer it asks again when the request never left,
+    or when it is `is_repeatable`: carried out twice it does no harm. Returns the last answer; raises the last NoAnswer.
+    """
+
+    def pause(fault: Exception) -> bool | float:
+        if isinstance(fault, AskAgain):
+            wanted = fault.answer.retry_after_seconds
+            return True if wanted is None else wanted <= LONGEST_PAUSE_SECONDS and max(wanted, 0.05)
+        return isinstance(fault, NoAnswer) and (is_repeatable or not fault.was_sent)
+
+    try:
+        for attempt in stamina.retry_context(
+            on=pause, attempts=tries, timeout=None, wait_initial=FIRST_PAUSE_SECONDS, wait_max=LONGEST_PAUSE_SECONDS
+        ):
+            with attempt:
+                answer = ask(request)
+                if again_on(answer):
+                    raise AskAgain(answer)
+                return answer
+    except AskAgain as fault:
+        return fault.answer
+    raise AssertionError("unreachable")
+
+
+class _OneAnswer(requests.Session):
+    """Leaves a redirect alone: requests would read all of its body and stumble over a Location that is none."""
+
+    def get_redirect_target(self, _response: Any) -> None:
+        return None
+
+
+class _Deadline(HTTPAdapter):
+    """Cuts its connections once the time is up: the timeout of a socket counts anew with every byte that drips in.
+
+    `has_asked`: a request was begun, over TLS after the handshake.
+    """
+
+    def __init__(self, seconds: float, server_name: str | None = None) -> None:
+        self.connections: list[Any] = []
+        self.server_name = server_name
+        self.timer = threading.Timer(seconds, self.cut)
+        self.timer.daemon = True
+        self.has_come = self.has_asked = False
+        super().__init__()
+
+    def __enter__(self) -> None:
+        self.timer.start()
+
+    def __exit__(self, *_fault: object) -> None:
+        self.timer.cancel()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, server_hostname=self.server_name, **options)
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        opened, plain = self.connections, pool.ConnectionCls
+
+        def connection(*args: Any, **options: Any) -> Any:
+            opened.append(plain(*args, **options))
+            opened[-1].request = self._noted(opened[-1].request)
+            return opened[-1]
+
+        pool.ConnectionCls = connection
+        return pool
+
+    def _noted(self, request: Callable[..., None]) -> Callable[..., None]:
+        def ask(*args: Any, **options: Any) -> None:
+            self.has_asked = True
+            request(*args, **options)
+
+        return ask
+
+    def cut(self) -> None:
+        self.has_come = True
+        for connection in self.connections:
+            with suppress(OSError, AttributeError):  # not open yet, or closed already
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _read(response: requests.Response, most: int, *, until: float) -> bytes:
+    """At most one byte more than `most`, and no longer than `until`: who drips must not hold the job."""
+    body = b""
+    # What has come, not a whole block: that would be waited for, each byte with a timeout of its own.
+    while len(body) <= most and (part := response.raw.read1(min(65_536, most + 1 - len(body)), decode_content=True)):
+        body += part
+        if time.monotonic() > until:
+            raise requests.ReadTimeout("the answer did not end in time")
+    return body
+
+
+def _is_before_sending(fault: BaseException) -> bool:
+    """True only where the connection was never there, so that the request certainly did not leave."""
+    reason = getattr(fault.args[0], "reason", None) if fault.args else None
+    return isinstance(fault, requests.ConnectTimeout) or isinstance(reason or fault, BEFORE_SENDING)
+
+
+def _explain(fault: BaseException, timeout_seconds: float) -> str:
+    if isinstance(fault, requests.Timeout | TimeoutError | ReadTimeoutError):
+        return f"no answer within {timeout_seconds:g} s"
+    if isinstance(fault, requests.ConnectionError):
+        reason = getattr(fault.args[0], "reason", None) if fault.args else None
+        return f"no connection: {str(reason or fault).rsplit(': ', 1)[-1][:200]}"
+    return f"{type(fault).__name__}: {str(fault)[:200]}"

@@ -1,0 +1,212 @@
+"""Whose tables, under which names: the one mapping between our words and other services' schemas.
+
+A gateway speaks of `Table`s and of our own words for their columns; what those are called on the other side, which rows
+do not count and what else must be written along is in a `Mapping` alone. `original` has the names of the client's
+first document.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as ReadOnlyMapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import Connection, sql
+
+from jobs.gateways.errors import GatewayError
+
+
+class MappingError(GatewayError):
+    """The other side has not the tables or columns that the mapping names. Somebody has to look: no retry helps."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+class Stamp(Enum):
+    """What is written into a column at each change of a row, because its owner does so too."""
+
+    NOW = "now()"
+    NEW_GUID = "gen_random_uuid()"
+    NEW_GUID_TEXT = "gen_random_uuid()::text"
+
+
+class Mark(Enum):
+    """How a column says that something was done: by being true, or by holding the instant."""
+
+    BOOLEAN = ("IS NOT TRUE", "TRUE", "FALSE")
+    INSTANT = ("IS NULL", "now()", "NULL")
+
+    @property
+    def is_unset(self) -> sql.SQL:
+        return sql.SQL(self.value[0])
+
+    @property
+    def set(self) -> sql.SQL:
+        return sql.SQL(self.value[1])
+
+    @property
+    def unset(self) -> sql.SQL:
+        return sql.SQL(self.value[2])
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of another service. `columns`: our word -> their column. Names are quoted as they stand, as EF Core does.
+
+    `only`: their column -> the value, or the values of which one, that a row must have to be there for us.
+    `stamps`: their column -> what each of our changes writes into it.
+    """
+
+    database: str  # alias: vehiclessaleservice
+    name: str  # Vehicles, or audit.audit_logs
+    columns: ReadOnlyMapping[str, str]
+    only: ReadOnlyMapping[str, Any] = field(default_factory=dict)
+    stamps: ReadOnlyMapping[str, Stamp] = field(default_factory=dict)
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(*self.name.split("."))
+
+    def has(self, word: str) -> bool:
+        return word in self.columns
+
+    def __getitem__(self, word: str) -> sql.Identifier:
+        return sql.Identifier(self.columns[word])
+
+    @property
+    def counts(self) -> sql.Composable:
+        """A condition: the row is there for us."""
+        conditions: list[sql.Composable] = [sql.SQL("TRUE")]
+        for column, wanted in self.only.items():
+            values = wanted if isinstance(wanted, list | tuple) else [wanted]
+            conditions.append(one_of(sql.Identifier(column), values))
+        return sql.SQL(" AND ").join(conditions)
+
+    @property
+    def stamping(self) -> sql.Composable:
+        """What follows the assignments of an UPDATE: `, "UpdatedAt" = now()`."""
+        return sql.SQL("").join(
+            sql.SQL(", {} = {}").format(sql.Identifier(column), sql.SQL(stamp.value))
+            for column, stamp in self.stamps.items()
+        )
+
+    def missing_from(self, connection: Connection[Any]) -> list[str]:
+        """What the mapping names and the database has not, as sentences; empty when all is there."""
+        schema, _, name = self.name.rpartition(".")
+        found = connection.execute(
+            "SELECT a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE c.relkind IN ('r', 'p', 'v', 'f') AND c.relname = %s"
+            " AND CASE WHEN %s = '' THEN pg_table_is_visible(c.oid) ELSE n.nspname = %s END ORDER BY a.attnum",
+            [name, schema, schema],
+        ).fetchall()
+        present = [row[0] for row in found]
+        if not present:
+            return [f'database {self.database} has no table "{self.name}"']
+        needed = dict.fromkeys([*self.columns.values(), *self.only, *self.stamps])
+        missing = [column for column in needed if column not in present]
+        if not missing:
+            return []
+        named = ", ".join(f'"{column}"' for column in missing)
+        there = ", ".join(f'"{column}"' for column in present[:40])
+        return [f'table "{self.name}" of database {self.database} has no column {named}; it has {there}']
+
+
+def check(connection: Connection[Any], tables: Sequence[Table]) -> None:
+    """Raise MappingError, naming all that is missing at once, unless the database has what these tables name."""
+    missing = [sentence for table in tables for sentence in table.missing_from(connection)]
+    if missing:
+        raise MappingError("The table mapping does not fit: " + "; ".join(missing) + ". Set SCHEDULER_TABLE_MAPPING.")
+
+
+@dataclass(frozen=True)
+class VehicleStatuses:
+    """How their status column spells what we look for and what we write."""
+
+    active: str
+    sold: str
+    expired: str
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Every table of other services that a predefined job touches, with the words each must have.
+
+    tokens: id, expires_at
+    appointments: id, email, date, time, reminded (`reminder_mark` says how that column speaks); may have name
+    vehicles: id, title, make, model, year, mileage, price, currency, status, published_at, sold_at, seller_id; may
+        have seller_email
+    prices: make, model, year, mileage, currency, status, suggested_price
+    users: id, email
+    logs: id, at
+    """
+
+    name: str
+    tokens: tuple[Table, ...]
+    appointments: Table
+    reminder_mark: Mark
+    vehicles: Table
+    statuses: VehicleStatuses
+    prices: Table
+    users: Table
+    logs: tuple[Table, ...]
+
+
+_VEHICLES = {
+    "id": "Id", "title": "Title", "make": "Make", "model": "Model", "year": "Year", "mileage": "Mileage",
+    "price": "Price", "currency": "Currency", "status": "Status", "published_at": "PublishedAt", "sold_at": "SoldAt",
+    "seller_id": "SellerId",
+}  # fmt: skip
+
+ORIGINAL = Mapping(
+    name="original",
+    tokens=(
+        Table("authservice", "RefreshTokens", {"id": "Id", "expires_at": "ExpiresAt"}),
+        Table("authservice", "VerificationTokens", {"id": "Id", "expires_at": "ExpiresAt"}),
+    ),
+    appointments=Table(
+        "appointmentservice",
+        "Appointments",
+        {
+            "id": "Id", "email": "ClientEmail", "date": "ScheduledDate", "time": "ScheduledTime",
+            "reminded": "ReminderSent",
+        },
+    ),
+    reminder_mark=Mark.BOOLEAN,
+    vehicles=Table("vehiclessaleservice", "Vehicles", _VEHICLES),
+    statuses=VehicleStatuses(active="Active", sold="Sold", expired="Expired"),
+    prices=Table(
+        "vehiclessaleservice",
+        "Vehicles",
+        {
+            **{word: _VEHICLES[word] for word in ("id", "make", "model", "year", "mileage", "currency", "status")},
+            "suggested_price": "SuggestedPrice",
+        },
+    ),
+    users=Table("userservice", "Users", {"id": "Id", "email": "Email"}),
+    logs=(Table("errorservice", "Logs", {"id": "Id", "at": "Timestamp"}),),
+)  # fmt: skip
+MAPPINGS = {mapping.name: mapping for mapping in (ORIGINAL,)}
+
+
+def mapping_named(name: str) -> Mapping:
+    """Raises ImproperlyConfigured for a name that is none."""
+    try:
+        return MAPPINGS[name]
+    except KeyError:
+        known = ", ".join(MAPPINGS)
+        raise ImproperlyConfigured(f"SCHEDULER_TABLE_MAPPING is {name!r}; choose from: {known}.") from None
+
+
+def one_of(column: sql.Composable, values: Iterable[Any]) -> sql.Composed:
+    """A condition: the column has one of these values. Texts take on the column's type, so ids of any type match."""
+    listed = [sql.Literal(value) for value in values]
+    return sql.SQL("{} IN ({})").format(column, sql.SQL(", ").join(listed)) if listed else sql.SQL("FALSE").format()
+
+
+def variable_of(database: str) -> str:
+    """The environment variable that holds the address of a service's database."""
+    return f"{re.sub(r'[^A-Z0-9]', '_', database.upper())}_DATABASE_CONNECTION_STRING"

@@ -1,0 +1,84 @@
+"""What tests of gateways and predefined jobs share: OKLA's databases, settings for the gateways, a run of a job."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from executions.claims import Claim
+from executions.executor import JobExecutor
+from executions.ledger import Outcome
+from executions.models import JobExecution
+from executions.output import RunOutput
+from jobs import gateways
+from jobs.models import ScheduledJob
+from tests import okla as okla_databases
+from tests.factories import a_job, ended, started
+from tests.okla import Okla
+
+
+@pytest.fixture(scope="session")
+def okla_of_this_process() -> Okla:
+    return okla_databases.create()
+
+
+@pytest.fixture
+def okla(okla_of_this_process: Okla, configured: Callable[..., None]) -> Okla:
+    """OKLA's databases, empty, and the gateways pointed at them."""
+    okla_of_this_process.empty()
+    configured(SCHEDULER_SERVICE_DATABASES=okla_of_this_process.addresses)
+    return okla_of_this_process
+
+
+@pytest.fixture
+def configured(settings: Any) -> Iterator[Callable[..., None]]:
+    """Sets settings of the gateways for one test."""
+
+    def configure(**values: Any) -> None:
+        for name, value in values.items():
+            setattr(settings, name, value)
+        gateways.current.cache_clear()
+
+    yield configure
+    gateways.current.cache_clear()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended: its outcome, what it said, and its row in the ledger."""
+
+    outcome: Outcome
+    output: str
+    execution: JobExecution
+
+    @property
+    def status(self) -> str:
+        return str(self.outcome.status.value)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        assert self.outcome.result is not None, self.outcome
+        return self.outcome.result
+
+
+@pytest.fixture
+def run_job(db: None) -> Callable[..., Ran]:
+    """Runs a job type as a worker does, with real gateways: `run_job("CleanupExpiredTokensJob", batchSize=10)`.
+
+    Runs of one type are runs of one job, so they share its state and messages. `at`: the reference time.
+    """
+    jobs: dict[str, ScheduledJob] = {}
+
+    def run(job_type: str, *, at: datetime | None = None, **parameters: Any) -> Ran:
+        job = jobs.get(job_type) or a_job(job_type, job_type=job_type, parameters=parameters, overlap_policy="Allow")
+        jobs[job_type] = job.redefine(by=job.created_by_user_id, parameters=parameters)
+        execution = started(jobs[job_type])
+        execution.scheduled_for = at
+        output = RunOutput(execution.id)
+        outcome = JobExecutor(Claim(execution, output)).execute()
+        text = output.close()
+        return Ran(outcome, text, ended(execution, outcome, text))
+
+    return run

@@ -1,0 +1,124 @@
+"""The mapping of other services' names: what is missing is told exactly, and what must be written along is."""
+
+from dataclasses import replace
+
+import psycopg
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import sql
+
+from jobs.gateways.appointments import Appointments
+from jobs.gateways.databases import ServiceDatabases
+from jobs.gateways.tables import ORIGINAL, MappingError, Mark, Stamp, Table, check, mapping_named, one_of, variable_of
+from tests.okla import Okla
+
+
+def test_the_original_mapping_fits_the_original_schema(okla: Okla) -> None:
+    tables = [
+        *ORIGINAL.tokens,
+        ORIGINAL.appointments,
+        ORIGINAL.vehicles,
+        ORIGINAL.prices,
+        ORIGINAL.users,
+        *ORIGINAL.logs,
+    ]
+    for table in tables:
+        with okla.connect(table.database) as connection:
+            check(connection, [table])
+
+
+def test_all_that_is_missing_is_told_at_once(okla: Okla) -> None:
+    wrong = replace(ORIGINAL.vehicles, columns={**ORIGINAL.vehicles.columns, "price": "price", "make": "Brand"})
+    gone = replace(ORIGINAL.vehicles, name="sales.vehicles")
+    with okla.connect("vehiclessaleservice") as connection, pytest.raises(MappingError) as told:
+        check(connection, [wrong, gone])
+    message = str(told.value)
+    assert 'table "Vehicles" of database vehiclessaleservice has no column "Brand", "price"' in message
+    assert '"Price"' in message
+    assert 'database vehiclessaleservice has no table "sales.vehicles"' in message
+    assert "SCHEDULER_TABLE_MAPPING" in message
+    assert told.value.permanent
+
+
+def test_a_table_may_stand_in_a_schema_of_its_own(okla: Okla) -> None:
+    table = Table("errorservice", "audit.audit_logs", {"id": "Id"})
+    with okla.connect("errorservice") as connection:
+        connection.execute('CREATE SCHEMA audit; CREATE TABLE audit.audit_logs ("Id" text)')
+        try:
+            check(connection, [table])
+            assert table.identifier.as_string(connection) == '"audit"."audit_logs"'
+        finally:
+            connection.execute("DROP SCHEMA audit CASCADE")
+
+
+@pytest.fixture
+def connection(okla: Okla) -> psycopg.Connection[object]:
+    connection = okla.connect("appointmentservice")
+    connection.execute("""
+        CREATE TEMPORARY TABLE visits (
+            id bigint PRIMARY KEY, mail text, day timestamptz, start text, told_at timestamptz, state int,
+            hidden boolean, stamp text, changed timestamptz
+        );
+        INSERT INTO visits VALUES
+            (1, 'a@example.com', '2026-11-26 00:00Z', '9:30', NULL, 0, false, 'old', NULL),
+            (2, 'b@example.com', '2026-11-26 00:00Z', '9:30', NULL, 4, false, 'old', NULL),
+            (3, 'c@example.com', '2026-11-26 00:00Z', '9:30', NULL, 1, true, 'old', NULL)
+    """)
+    return connection
+
+
+def test_another_schema_needs_another_mapping_and_no_other_code(
+    okla: Okla, connection: psycopg.Connection[object]
+) -> None:
+    """A mark that is an instant, a status that is a number, rows that are deleted softly, columns to be stamped."""
+    from datetime import date
+
+    from jobs.gateways.appointments import AppointmentBook
+    from jobs.gateways.databases import ServiceDatabase
+
+    table = Table(
+        "appointmentservice",
+        "visits",
+        {"id": "id", "email": "mail", "date": "day", "time": "start", "reminded": "told_at"},
+        only={"state": [0, 1, 6], "hidden": False},
+        stamps={"stamp": Stamp.NEW_GUID_TEXT, "changed": Stamp.NOW},
+    )
+    mapping = replace(ORIGINAL, appointments=table, reminder_mark=Mark.INSTANT)
+    book = AppointmentBook(ServiceDatabase("appointmentservice", connection), table, mapping)
+    day = date(2026, 11, 26)
+    assert book.count_unreminded(day) == 1
+    (visit,) = book.unreminded(day, after=None, at_most=10)
+    assert (visit.id, visit.email, visit.at and visit.at.isoformat()) == ("1", "a@example.com", "09:30:00")
+    assert book.mark(["1", "2", "3"]) == {"1"}
+    assert book.mark(["1"]) == set()
+    assert [each.id for each in book.reminded(["1", "2"])] == ["1"]
+    row = connection.execute("SELECT told_at IS NOT NULL, stamp <> 'old', changed IS NOT NULL FROM visits WHERE id = 1")
+    assert row.fetchone() == (True, True, True)
+    book.unmark(["1"])
+    assert book.count_unreminded(day) == 1
+
+
+def test_names_and_values_cannot_break_out(okla: Okla) -> None:
+    table = Table("x", 'a"; DROP TABLE b; --', {"id": 'c"d'}, only={"e": "it's"})
+    with okla.connect("errorservice") as connection:
+        assert table.identifier.as_string(connection) == '"a""; DROP TABLE b; --"'
+        assert table["id"].as_string(connection) == '"c""d"'
+        assert "'it''s'" in table.counts.as_string(connection)
+        assert one_of(sql.Identifier("x"), []).as_string(connection) == "FALSE"
+
+
+def test_an_unknown_mapping_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"SCHEDULER_TABLE_MAPPING is 'other'; choose from: original"):
+        mapping_named("other")
+
+
+def test_the_variable_of_a_database_is_the_services_name() -> None:
+    assert variable_of("authservice") == "AUTHSERVICE_DATABASE_CONNECTION_STRING"
+    assert variable_of("my-service.x") == "MY_SERVICE_X_DATABASE_CONNECTION_STRING"
+
+
+def test_a_job_is_told_before_anything_is_done(okla: Okla) -> None:
+    table = replace(ORIGINAL.appointments, columns={**ORIGINAL.appointments.columns, "reminded": "Sent"})
+    gateway = Appointments(ServiceDatabases(okla.addresses), replace(ORIGINAL, appointments=table))
+    with pytest.raises(MappingError, match='no column "Sent"'), gateway.open():
+        pytest.fail("it was opened")
