@@ -1,13 +1,14 @@
 """Sends the messages that a run has claimed, each at most once, and counts what became of them."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from jobs.base import JobContext, JobError
 from jobs.gateways.notifications import Delivery, Email, MessageRefused, NotificationError
 from jobs.messages import MessageStatus, Subject
 
-# So many messages in a row that the service could not take, and this run stops bothering it.
+# After so many messages in a row that the service could not take, or never answered for, a run stops bothering it.
 FAILURES_IN_A_ROW = 3
 
 
@@ -35,49 +36,64 @@ class Deliveries:
         """Send one claimed message; None when it is not this run's any more. Never raises for a message's own sake."""
         if not self._context.messages.begin(subject):
             return None
-        status, note = self._try(email)
-        if status != MessageStatus.SENT:
-            self._context.log(f"To {email.to}: {note}", level="WARNING")
-        return self._ended(subject, status, note)
+        end = self._try(email)
+        if end.status != MessageStatus.SENT:
+            self._context.log(f"To {email.to}: {end.note}", level="WARNING")
+        self._end(subject, end)
+        return end.status
 
-    def refuse(self, subject: Subject, why: str) -> None:
-        """A message that cannot be sent at all: without an address, say."""
+    def refuse(self, subject: Subject, count: str, why: str) -> None:
+        """A message that cannot be sent at all, counted under a name of its own."""
         if self._context.messages.begin(subject):
-            self._ended(subject, MessageStatus.REFUSED, why)
+            self._end(subject, _End(MessageStatus.REFUSED, count, why))
 
     def stop_if_useless(self) -> None:
-        """Raise what the service answered when it takes no message at all."""
-        if self._fault and (self._fault.permanent or self._failures_in_a_row >= FAILURES_IN_A_ROW):
-            raise self._fault
+        """Raise JobError once the service takes no message at all, or lets nobody know whether it does."""
+        fault = self._fault
+        if fault and (fault.permanent or self._failures_in_a_row >= FAILURES_IN_A_ROW):
+            raise JobError(f"Stopped sending: {fault}", permanent=fault.permanent, result=self.counts)
 
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
         """The result with the counts. Raises JobError when messages are left that another attempt may well send."""
         self._context.messages.prune()
+        told = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
+        self._context.log(f"Messages: {told or 'none to send'}")
         result = {**result, **self.counts}
-        if self._fault:
+        if self.counts["failed"]:
             raise JobError(f"{self.counts['failed']} messages could not be sent: {self._fault}", result=result)
         return result
 
-    def _try(self, email: Email) -> tuple[MessageStatus, str]:
+    def _try(self, email: Email) -> "_End":
         try:
             delivery = self._context.gateways.notifications.send(email)
         except MessageRefused as fault:
-            return MessageStatus.REFUSED, str(fault)
+            return _End(MessageStatus.REFUSED, "refused", str(fault))
         except NotificationError as fault:
             self._failures_in_a_row += 1
-            if fault.is_uncertain:
-                return MessageStatus.UNCERTAIN, str(fault)
             self._fault = fault
-            return MessageStatus.FAILED, str(fault)
+            if fault.is_uncertain:
+                return _End(MessageStatus.UNCERTAIN, "uncertain", str(fault))
+            return _End(MessageStatus.FAILED, "failed", str(fault))
         self._failures_in_a_row = 0
-        if delivery is Delivery.SENT:
-            return MessageStatus.SENT, ""
-        self.counts[delivery.value] += 1
-        # Switched off today, it may be on tomorrow; without consent there is nothing to wait for.
-        status = MessageStatus.FAILED if delivery is Delivery.SKIPPED else MessageStatus.REFUSED
-        return status, f"not sent, says the service: {delivery.value}"
+        return ENDS[delivery]
 
-    def _ended(self, subject: Subject, status: MessageStatus, note: str) -> MessageStatus:
-        self._context.messages.end(subject, status, note)
-        self.counts[status.value.lower()] += 1
-        return status
+    def _end(self, subject: Subject, end: "_End") -> None:
+        self._context.messages.end(subject, end.status, end.note)
+        self.counts[end.count] += 1
+
+
+@dataclass(frozen=True)
+class _End:
+    """What became of a message: its row's status, the figure it counts in, and why."""
+
+    status: MessageStatus
+    count: str
+    note: str = ""
+
+
+ENDS = {
+    Delivery.SENT: _End(MessageStatus.SENT, "sent"),
+    # Switched off today, it may be on tomorrow; without consent there is nothing to wait for.
+    Delivery.SKIPPED: _End(MessageStatus.FAILED, "skipped", "not sent: the service has e-mail switched off"),
+    Delivery.BLOCKED: _End(MessageStatus.REFUSED, "blocked", "not sent: the recipient has not consented"),
+}

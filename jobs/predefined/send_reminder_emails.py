@@ -61,6 +61,8 @@ class _Reminders:
         while batch := self.book.unreminded(self.day, after=after, at_most=size):
             after = batch[-1].id
             self._remind(batch)
+        if self.known:
+            self.context.log(f"{self.known} were refused before, or are in the hands of another run")
         return self.deliveries.finish({"day": self.day.isoformat(), "past": self.past, "knownBefore": self.known})
 
     def _finish_what_others_began(self) -> None:

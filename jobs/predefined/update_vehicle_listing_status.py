@@ -62,7 +62,8 @@ class _Expiry:
         self.context, self.listings, self.directory = context, listings, directory
         self.before, self.total = before, total
         self.deliveries = Deliveries(context)
-        self.expired = self.seen = self.without_address = 0
+        self.deliveries.counts["withoutAddress"] = 0
+        self.expired = self.seen = 0
 
     def expire_all(self) -> dict[str, Any]:
         parameters = self.context.parameters
@@ -78,10 +79,8 @@ class _Expiry:
             self.context.progress(
                 min(self.seen, self.total), self.total, _("%(count)d expired") % {"count": self.expired}
             )
-        self.context.log(f"{self.expired} listings expired, {self.deliveries.counts['sent']} sellers told")
-        return self.deliveries.finish(
-            {"expired": self.expired, "days": parameters.days, "withoutAddress": self.without_address}
-        )
+        self.context.log(f"{self.expired} listings expired")
+        return self.deliveries.finish({"expired": self.expired, "days": parameters.days})
 
     def _tell_what_others_left(self) -> None:
         """Sellers of listings that a run marked and could not tell of. Renewed since, there is nothing to tell."""
@@ -113,9 +112,8 @@ class _Expiry:
                 self.deliveries.send(_subject(listing), self._letter(listing, address))
                 self.deliveries.stop_if_useless()
             else:
-                self.without_address += 1
                 self.context.log(f"Listing {listing.id}: its seller has no e-mail address", level="WARNING")
-                self.deliveries.refuse(_subject(listing), "the seller has no e-mail address")
+                self.deliveries.refuse(_subject(listing), "withoutAddress", "the seller has no e-mail address")
 
     def _letter(self, listing: Listing, address: str) -> Email:
         title = neutral_body_text(listing.title)

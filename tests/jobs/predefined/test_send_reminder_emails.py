@@ -141,6 +141,20 @@ def test_an_answer_that_does_not_say_sent_is_uncertain_and_never_sent_again(
     assert len(notifications.asked) == 1
 
 
+def test_a_service_that_never_answers_for_what_it_took_is_left_alone_after_three(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    for n in range(10):
+        appointment(okla, f"c{n}@example.com")
+        notifications.answers[f"c{n}@example.com"] = lambda: Response("upstream went away", 502)
+    ran = run_job(JOB)
+    assert ran.status == "Failed" and ran.outcome.can_retry
+    assert ran.outcome.result["uncertain"] == len(notifications.asked) == 3
+    assert len(reminded(okla)) == 3
+    notifications.answers.clear()
+    assert run_job(JOB).result["sent"] == 7
+
+
 @pytest.mark.parametrize(("status", "count"), [("Skipped", "skipped"), ("ConsentBlocked", "blocked")])
 def test_two_hundred_does_not_mean_sent(
     okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], status: str, count: str

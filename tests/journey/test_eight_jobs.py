@@ -1,0 +1,161 @@
+"""The eight predefined jobs against the demo: real worker, real databases, real HTTP, by run-now as people do it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from executions.models import Artifact, JobExecution
+from jobs import business_days, predefined
+from jobs.enums import ExecutionStatus
+from jobs.models import ScheduledJob
+from tests.demo.demo_process import RunningDemo, start_demo
+from tests.factories import a_run
+from tests.journey.conftest import ROOT, System, until
+
+pytestmark = pytest.mark.journey
+
+EIGHT = {line.job_type for line in predefined.SCHEDULE}
+FAST: dict[str, dict[str, Any]] = {"SyncVehiclePricesJob": {"requestsPerSecond": 1_000}}
+DUMP = re.compile(r"backups/(\w+)/\1_\d{8}_\d{6}\.dump")
+
+
+@pytest.fixture
+def demo(system: System) -> Iterator[RunningDemo]:
+    demo = start_demo(system.folder)
+    yield demo
+    system.stop()  # nobody may hold its databases
+    demo.end()
+
+
+def run_all(system: System) -> dict[str, JobExecution]:
+    """Run each of the eight now; return the finished executions by job type."""
+    runs = {
+        job.job_type: a_run(job, parameters=FAST.get(job.job_type))
+        for job in ScheduledJob.objects.live().order_by("name")
+    }
+    ids = [run.id for run in runs.values()]
+    open_runs = JobExecution.objects.filter(id__in=ids, status__in=[ExecutionStatus.QUEUED, ExecutionStatus.RUNNING])
+    until(lambda: not open_runs.exists(), *system.processes)
+    finished = {run.job_type: run for run in JobExecution.objects.filter(id__in=ids)}
+    assert finished.keys() == EIGHT
+    for run in finished.values():
+        assert run.status == ExecutionStatus.COMPLETED, f"{run.job_type}: {run.error_message}\n{run.output}"
+    return finished
+
+
+def figures(runs: dict[str, JobExecution]) -> dict[str, dict[str, Any]]:
+    return {job_type: run.result or {} for job_type, run in runs.items()}
+
+
+def test_all_eight_do_their_work_and_run_again_find_nothing_more_to_do(system: System, demo: RunningDemo) -> None:
+    predefined.install()
+    worker = system.start_worker(**demo.environment)
+    before = {
+        "tokens": expired_tokens(demo), "logs": count(demo, "errorservice", "Logs"),
+        "listings": count(demo, "vehiclessaleservice", "Vehicles", "\"Status\" = 'Active'"),
+    }  # fmt: skip
+
+    first = run_all(system)
+    did = figures(first)
+
+    assert did["CleanupExpiredTokensJob"]["deleted"] == before["tokens"] > 300
+    assert expired_tokens(demo) == 0
+
+    logs = did["CleanupOldLogsJob"]
+    assert logs["rowsArchived"] == logs["rowsDeleted"] == before["logs"] - count(demo, "errorservice", "Logs") > 2_000
+    archives = [path for path in demo.cold_storage.rglob("*.jsonl.gz") if path.is_file()]
+    assert len(archives) == logs["objects"] >= 10
+
+    listings = did["UpdateVehicleListingStatusJob"]
+    expired = count(demo, "vehiclessaleservice", "Vehicles", "\"Status\" = 'Expired'")
+    assert listings["expired"] == expired > 100
+    assert mails(demo, "Listing Expired%") == listings["sent"] > 100
+
+    reminders = did["SendReminderEmailsJob"]
+    assert mails(demo, "Reminder: Appointment Tomorrow%") == reminders["sent"] >= 8
+    assert reminders["refused"] >= 1
+
+    prices = did["SyncVehiclePricesJob"]
+    assert prices["asked"] == prices["groups"] >= 80
+    assert prices["updated"] > 1_000
+    asked = demo.rows("okla", "SELECT count(*) FROM requests WHERE service = 'pricingagent'")[0][0]
+    assert asked == prices["asked"]
+
+    report = did["GenerateDailyReportsJob"]
+    assert report["day"] == (business_days.day_of(timezone.now()) - business_days.ONE_DAY).isoformat()
+    assert set(report["sold"]) == {"DOP", "USD"}
+    assert report["newListings"] > 0
+    assert mails(demo, "Daily Sales Report%") == report["sent"] == 1
+    kept = Artifact.objects.filter(execution_id=first["GenerateDailyReportsJob"].id)
+    assert {artifact.content_type.partition(";")[0] for artifact in kept} == {"text/html", "text/plain"}
+
+    backups = did["BackupDatabaseJob"]
+    dumps = sorted(path.relative_to(demo.cold_storage).as_posix() for path in demo.cold_storage.rglob("*.dump"))
+    assert [DUMP.fullmatch(name)[1] for name in dumps] == ["authservice", "userservice", "vehiclessaleservice"]
+    assert sum((demo.cold_storage / name).stat().st_size for name in dumps) == backups["bytes"]
+    assert all((demo.cold_storage / f"{name}.sha256").is_file() for name in dumps)
+
+    health = did["HealthCheckMonitoringJob"]
+    assert (health["healthy"], health["unhealthy"]) == (3, 0)
+
+    sent = mails(demo)
+    again = figures(run_all(system))
+    assert again["CleanupExpiredTokensJob"]["deleted"] == 0
+    assert again["CleanupOldLogsJob"]["rowsDeleted"] == 0
+    assert again["UpdateVehicleListingStatusJob"]["expired"] == 0
+    assert again["SyncVehiclePricesJob"]["updated"] == 0
+    assert again["GenerateDailyReportsJob"]["knownBefore"] == 1
+    assert mails(demo) == sent
+
+    registered = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "scheduler_project", "inspect", "registered", "--timeout", "20"],
+        cwd=ROOT, env=worker.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(re.findall(r"\w+Job\b", registered.stdout)) >= EIGHT
+
+
+def test_a_notification_service_that_hangs_up_is_left_alone_and_nobody_is_told_twice(
+    system: System, demo: RunningDemo
+) -> None:
+    """It hangs up before anybody can know whether it sent: three are in doubt, the others wait until it is well."""
+    predefined.install()
+    system.start_worker(**demo.environment)
+    demo.tell("notificationservice", "cut")
+    job = ScheduledJob.objects.get(key="send-reminder-emails")
+    stopped = finished(system, a_run(job))
+    assert stopped.status == ExecutionStatus.FAILED
+    assert (stopped.result["uncertain"], stopped.result["sent"]) == (3, 0)
+    demo.tell("notificationservice", "normal")
+    rest = finished(system, a_run(job))
+    assert (rest.status, rest.result["uncertain"]) == (ExecutionStatus.COMPLETED, 0)
+    assert rest.result["sent"] >= 5
+    told = demo.rows("okla", "SELECT recipient, count(*) FROM emails GROUP BY 1 HAVING count(*) > 1")
+    assert told == []
+    assert rest.result["sent"] <= mails(demo) <= rest.result["sent"] + 3
+
+
+def finished(system: System, run: JobExecution) -> JobExecution:
+    rows = JobExecution.objects.filter(id=run.id)
+    until(lambda: rows.get().is_finished, *system.processes)
+    return rows.get()
+
+
+def count(demo: RunningDemo, service: str, table: str, where: str = "TRUE") -> int:
+    return int(demo.rows(service, f'SELECT count(*) FROM "{table}" WHERE {where}')[0][0])
+
+
+def expired_tokens(demo: RunningDemo) -> int:
+    return sum(
+        count(demo, "authservice", name, '"ExpiresAt" < now()') for name in ("RefreshTokens", "VerificationTokens")
+    )
+
+
+def mails(demo: RunningDemo, subject: str = "%") -> int:
+    """How many were sent under such a subject."""
+    rows = demo.rows("okla", "SELECT count(*) FROM emails WHERE subject LIKE %s AND status = 'Sent'", [subject])
+    return int(rows[0][0])
