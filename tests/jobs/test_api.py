@@ -14,7 +14,7 @@ from tests.factories import a_job
 EXAMPLE = {
     "name": "Daily Vehicle Cleanup",
     "description": "Remove expired listings",
-    "jobType": "HealthCheckMonitoringJob",
+    "jobType": "CleanupExpiredListingsJob",
     "cronExpression": "0 3 * * *",
     "isEnabled": True,
     "notifyOnFailure": True,
@@ -97,7 +97,7 @@ def test_nothing_but_case_varies_in_an_enum(api, word):
 
 @pytest.mark.parametrize("given", [{"timeoutSeconds": 2.5}, '{"timeoutSeconds": 2.5}'])
 def test_parameters_come_as_an_object_or_as_a_string_that_holds_one(api, given):
-    sent = api.post("/jobs", {**EXAMPLE, "parameters": given})
+    sent = api.post("/jobs", {**EXAMPLE, "jobType": "HealthCheckMonitoringJob", "parameters": given})
     assert sent.status_code == 201
     assert sent.json()["parameters"] == {"timeoutSeconds": 2.5}
 

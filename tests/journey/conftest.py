@@ -6,13 +6,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from django.db import connection
 
 from executions.models import Worker
 from jobs.models import ScheduledJob
+from scheduler_project.identity.models import ApiToken, User
 from scheduler_project.local import commands
+from scheduler_project.local.ports import LOCALHOST, free_port
 from scheduler_project.local.process import Process, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -86,3 +90,39 @@ def empty_broker(transactional_db: None) -> None:
     import redis
 
     redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]).flushdb()
+
+
+# --- The service as its callers see it -------------------------------------------------------------------------------
+class Api(requests.Session):
+    """The service at its real address, as a script would call it."""
+
+    def __init__(self, port: int, key: str) -> None:
+        super().__init__()
+        self.root = f"http://{LOCALHOST}:{port}"
+        self.headers["Authorization"] = f"Token {key}"
+
+    def call(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return self.request(method, f"{self.root}/api/scheduler{path}", json=body, timeout=30)
+
+    def get_json(self, path: str) -> Any:
+        return self.call("GET", path).json()
+
+
+@pytest.fixture
+def api(system: System) -> Iterator[Api]:
+    owner = User.objects.create_superuser("operator", password="of-this-test")
+    port, (_token, key) = free_port(), ApiToken.issue(owner=owner, name="journey")
+    web = system.start("web", commands.web(LOCALHOST, port))
+    with Api(port, key) as api:
+        until(answers(lambda: requests.get(f"{api.root}/health/ready", timeout=5)), web)
+        yield api
+
+
+def answers(ask: Callable[[], requests.Response]) -> Callable[[], bool]:
+    def is_answered() -> bool:
+        try:
+            return ask().ok
+        except requests.ConnectionError:
+            return False
+
+    return is_answered

@@ -1,6 +1,5 @@
 """The main road through the front door: a job made by the REST API, watched by the API and by Flower."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,50 +7,14 @@ import pytest
 import requests
 
 from executions.models import JobExecution
-from scheduler_project.identity.models import ApiToken, User
 from scheduler_project.local import commands
 from scheduler_project.local.ports import LOCALHOST, free_port
-from tests.journey.conftest import System, until
+from tests.journey.conftest import Api, System, answers, until
 
 pytestmark = pytest.mark.journey
 
 FLOWER_LOGIN = ("admin", "of-this-test")
 DUE_WITHIN_SECONDS = 2  # SPEC: a job fires within 2 s of its due time on an idle system
-
-
-class Api(requests.Session):
-    """The service at its real address, as a script would call it."""
-
-    def __init__(self, port: int, key: str) -> None:
-        super().__init__()
-        self.root = f"http://{LOCALHOST}:{port}"
-        self.headers["Authorization"] = f"Token {key}"
-
-    def call(self, method: str, path: str, body: Any = None) -> requests.Response:
-        return self.request(method, f"{self.root}/api/scheduler{path}", json=body, timeout=30)
-
-    def get_json(self, path: str) -> Any:
-        return self.call("GET", path).json()
-
-
-@pytest.fixture
-def api(system: System) -> Iterator[Api]:
-    owner = User.objects.create_superuser("operator", password="of-this-test")
-    port, (_token, key) = free_port(), ApiToken.issue(owner=owner, name="journey")
-    web = system.start("web", commands.web(LOCALHOST, port))
-    with Api(port, key) as api:
-        until(answers(lambda: requests.get(f"{api.root}/health/ready", timeout=5)), web)
-        yield api
-
-
-def answers(ask: Callable[[], requests.Response]) -> Callable[[], bool]:
-    def is_answered() -> bool:
-        try:
-            return ask().ok
-        except requests.ConnectionError:
-            return False
-
-    return is_answered
 
 
 def last_run(api: Api, job: dict[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,24 @@ from jobs.enums import ExecutionStatus
 from jobs.models import ScheduledJob
 from tests.demo.demo_process import RunningDemo, start_demo
 from tests.factories import a_run
-from tests.journey.conftest import ROOT, System, until
+from tests.journey.conftest import ROOT, Api, System, until
 
 pytestmark = pytest.mark.journey
 
 EIGHT = {line.job_type for line in predefined.SCHEDULE}
 FAST: dict[str, dict[str, Any]] = {"SyncVehiclePricesJob": {"requestsPerSecond": 1_000}}
+# The client's own example, as it stands in their document.
+EXAMPLE = b"""\
+{
+    "name": "Daily Vehicle Cleanup",
+    "description": "Remove expired listings",
+    "jobType": "CleanupExpiredListingsJob",
+    "cronExpression": "0 3 * * *",
+    "isEnabled": true,
+    "notifyOnFailure": true,
+    "notificationEmails": ["admin@okla.com.do"]
+}
+"""
 DUMP = re.compile(r"backups/(\w+)/\1_\d{8}_\d{6}\.dump")
 
 
@@ -137,6 +149,19 @@ def test_a_notification_service_that_hangs_up_is_left_alone_and_nobody_is_told_t
     told = demo.rows("okla", "SELECT recipient, count(*) FROM emails GROUP BY 1 HAVING count(*) > 1")
     assert told == []
     assert rest.result["sent"] <= mails(demo) <= rest.result["sent"] + 3
+
+
+def test_the_originals_example_body_makes_a_job_that_runs(system: System, demo: RunningDemo, api: Api) -> None:
+    system.start_worker(**demo.environment)
+    made = api.request(
+        "POST", f"{api.root}/api/scheduler/jobs", data=EXAMPLE, headers={"Content-Type": "application/json"}, timeout=30
+    )
+    assert (made.status_code, made.json()["jobType"]) == (201, "CleanupExpiredListingsJob")
+    asked = api.call("POST", f"/jobs/{made.json()['id']}/run-now")
+    assert asked.status_code == 202
+    run = finished(system, JobExecution.objects.get(id=asked.json()["id"]))
+    assert (run.status, run.job_type) == (ExecutionStatus.COMPLETED, "CleanupExpiredListingsJob")
+    assert run.result["expired"] > 100
 
 
 def finished(system: System, run: JobExecution) -> JobExecution:
