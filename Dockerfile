@@ -1,9 +1,11 @@
-# One image for migrate, web, worker, beat and Flower; docker-compose.yml says which is which.
+# One image for migrate, web, worker, beat, Flower and the demo; docker-compose.yml says which is which.
 FROM python:3.12-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
-RUN useradd --uid 1000 --create-home scheduler
+# A new volume takes over the owner of the folder that it is mounted on.
+RUN useradd --uid 1000 --create-home scheduler && \
+    install --directory --owner=1000 --group=1000 --mode=700 /var/lib/schedulerservice
 
 # The packages change seldom and the code often: two layers.
 COPY requirements.txt ./
@@ -11,7 +13,7 @@ RUN pip install --require-hashes -r requirements.txt
 COPY . .
 
 USER 1000:1000
-EXPOSE 5038 5555
+EXPOSE 5038 5039 5555
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5038/health/ready', timeout=4)"]
 CMD ["uvicorn", "scheduler_project.asgi:application", "--host", "0.0.0.0", "--port", "5038", "--lifespan", "off", "--timeout-graceful-shutdown", "3"]

@@ -44,8 +44,8 @@ def server_url(env: Env, name: str, default: str, *, schemes: tuple[str, ...]) -
     Raises ImproperlyConfigured that names the variable, without repeating a password.
     """
     url: str = env.str(name, default)
-    if not url:
-        return url
+    if not url and not default:
+        return ""
     remedy = f"use {schemes[0]}://user:password@host:port/name"
     if url.partition("://")[0] not in schemes or not url.partition("://")[1]:
         raise ImproperlyConfigured(f"{name} is not an address of the kind {' or '.join(schemes)}; {remedy}")
@@ -65,7 +65,14 @@ def http_url(env: Env, name: str) -> str:
 
 
 def refuse_development_values(
-    *, secret_key: str, development_secret_key: str, debug: bool, allowed_hosts: list[str], urls: dict[str, str]
+    *,
+    secret_key: str,
+    development_secret_key: str,
+    debug: bool,
+    is_demo: bool,
+    allowed_hosts: list[str],
+    urls: dict[str, str],
+    keys: dict[str, str],
 ) -> None:
     """Raise ImproperlyConfigured, naming every variable at fault at once, so that one restart mends them all."""
     faults = []
@@ -73,11 +80,14 @@ def refuse_development_values(
         faults.append("SCHEDULER_SECRET_KEY must be set to a random text of at least 32 characters")
     if debug:
         faults.append("SCHEDULER_DEBUG must be off")
+    if is_demo:
+        faults.append("SCHEDULER_DEMO must be off (in compose, also `demo` out of COMPOSE_PROFILES)")
     if "*" in allowed_hosts or "testserver" in allowed_hosts:
         faults.append("SCHEDULER_ALLOWED_HOSTS must list the host names of this service")
     for name, url in urls.items():
         password = unquote(urlsplit(url).password or "")
         if not password or password in DEVELOPMENT_PASSWORDS:
             faults.append(f"{name} must carry a password of its own")
+    faults += [f"{name} must be a key of its own" for name, key in keys.items() if key.startswith("development-only")]
     if faults:
         raise ImproperlyConfigured("SCHEDULER_ENVIRONMENT is production: " + "; ".join(faults) + ".")

@@ -210,7 +210,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+        "botocore": {"level": "WARNING"},  # it tells of each credential that it finds
+    },
 }
 
 # --- Jobs ------------------------------------------------------------------------------------------------------------
@@ -268,6 +271,8 @@ if IS_PRODUCTION:
         secret_key=SECRET_KEY,
         development_secret_key=DEVELOPMENT_SECRET_KEY,
         debug=DEBUG,
+        is_demo=env.str("SCHEDULER_DEMO", "").lower() in ("true", "1", "yes", "on"),
         allowed_hosts=ALLOWED_HOSTS,
         urls={"DATABASE_URL": DATABASE_URL, "CELERY_BROKER_URL": CELERY_BROKER_URL},
+        keys={"Security__InternalApiKey": SCHEDULER_INTERNAL_API_KEY, "Jwt__Key": SCHEDULER_JWT["key"]},
     )

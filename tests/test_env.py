@@ -71,6 +71,19 @@ def test_production_starts_with_values_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "AUTHSERVICE_DATABASE_CONNECTION_STRING",
+        "ServiceUrls__PricingAgent",
+        "SCHEDULER_ARCHIVE_URL",
+        "SCHEDULER_SMTP_URL",
+    ],
+)
+def test_the_address_of_a_neighbour_that_is_none_stops_the_start_and_names_itself(name: str) -> None:
+    assert name in said(**SOUND, **{name: "nonsense"})
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("SCHEDULER_SECRET_KEY", None),
@@ -85,6 +98,9 @@ def test_production_starts_with_values_of_its_own() -> None:
         ("CELERY_BROKER_URL", None),
         ("CELERY_BROKER_URL", "redis://broker:6379/0"),
         ("CELERY_BROKER_URL", "redis://:development-only@broker:6379/0"),
+        ("SCHEDULER_DEMO", "true"),
+        ("Security__InternalApiKey", "development-only"),
+        ("Jwt__Key", "development-only-key-of-at-least-32-characters"),
     ],
 )
 def test_production_refuses_each_development_value_by_its_name(name: str, value: str | None) -> None:

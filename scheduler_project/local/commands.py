@@ -26,5 +26,13 @@ def flower(host: str, port: int) -> tuple[str, ...]:
     return (*celery("flower"), f"--address={host}", f"--port={port}", "--read_only=true")
 
 
+def demo(host: str, port: int) -> tuple[str, ...]:
+    """Its databases are made, and brought up to today, before it answers: that is what its lifespan does."""
+    return (
+        *("uvicorn", "scheduler_project.demo.asgi:application", "--host", host, "--port", str(port)),
+        *("--lifespan", "on", "--timeout-graceful-shutdown", "3"),
+    )
+
+
 def celery(program: str) -> tuple[str, ...]:
     return ("celery", "-A", "scheduler_project", program)

@@ -4,6 +4,7 @@ var/postgres/ var/valkey/   the data; owned by the engines' account
 var/secrets/                one generated password a file, mode 0600
 var/ports/                  the engines' ports
 var/log/                    one log a process
+var/cold-storage/           the demo's archives and backups
 var/environment             for commands beside a running `bin/up`; there only while it runs
 """
 

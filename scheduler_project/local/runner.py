@@ -1,4 +1,4 @@
-"""The runner behind `bin/up`: engines, migrations, then web, worker, beat and Flower; watched until told to stop."""
+"""The runner behind `bin/up`: engines, migrations, then the service's processes; watched until told to stop."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from scheduler_project.local.services import STOP_ORDER, Service, make_services
 from scheduler_project.local.supervisor import Supervised, trim
 from scheduler_project.local.valkey import Valkey
 
-BESIDE_MIGRATIONS = ("web", "flower")
+BESIDE_MIGRATIONS = ("demo", "web", "flower")
 AFTER_MIGRATIONS = ("worker", "beat")
 READY_SECONDS = 90
 DEATHS_TO_GIVE_UP = 3
@@ -119,11 +119,17 @@ class Runner:
             engine.wait_until_ready()
 
     def start_services(self, environment: dict[str, str]) -> None:
-        """Web and Flower start beside the migrations, which keep one processor busy; what works waits for them."""
+        """Web and Flower start beside the migrations, which keep one processor busy; what works waits for them.
+
+        The demo too, and its databases: no job of a worker should look for them before they are there.
+        """
         services = make_services(self.choices, environment, self.folder.log)
         self.start_together(services, BESIDE_MIGRATIONS)
         with console.step("Migrations, predefined jobs, access"):
             self.prepare(environment)
+        if demo := services.get("demo"):
+            with console.step("Demo: databases, services, mailbox"):
+                self.wait_until_ready(demo)
         with console.step("Web, worker, beat, Flower"):
             self.start_together(services, AFTER_MIGRATIONS)
             for service in services.values():
@@ -131,9 +137,10 @@ class Runner:
 
     def start_together(self, services: dict[str, Service], names: tuple[str, ...]) -> None:
         for name in names:
-            process = services[name].process
-            self.services[name] = Supervised(process, process.start)
-            self.services[name].begin()
+            if name in services:
+                process = services[name].process
+                self.services[name] = Supervised(process, process.start)
+                self.services[name].begin()
 
     def prepare(self, environment: dict[str, str]) -> None:
         log = self.folder.log / "prepare.log"
@@ -172,10 +179,13 @@ class Runner:
 
     def say_ready(self, seconds: float) -> None:
         web = self.choices.web_address
+        address = f"{self.choices.demo_address}/   e-mails sent, services to break"
+        demo = {"Demo": address} if self.choices.is_demo else {}
         rows = {
             "Admin": f"{web}/admin/",
             "API": f"{web}/api/scheduler/docs",
             "Flower": f"{self.choices.flower_address}/",
+            **demo,
             **self.access.rows(),
             "Logs": f"{self.folder.log}/",
             "Stop": "Ctrl-C",

@@ -15,11 +15,11 @@ from scheduler_project.local.readiness import answers, worker_answers
 
 WORKER_CONCURRENCY = 2
 # A worker may finish a run; Flower keeps nothing, and while it starts it is deaf.
-STOP_SECONDS = {"web": 8, "worker": 15, "beat": 8, "flower": 3}
+STOP_SECONDS = {"web": 8, "worker": 15, "beat": 8, "flower": 3, "demo": 6}
 # Celery prints this once the scheduler is loaded; beat has no other sign of life.
 BEAT_STARTED = "LocalTime"
 # Work ends first, then what shows it.
-STOP_ORDER = (("beat", "worker"), ("web", "flower"))
+STOP_ORDER = (("beat", "worker"), ("web", "flower", "demo"))
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,15 @@ def make_services(choices: Choices, environment: Mapping[str, str], log: Path) -
             is_ready,
         )
 
-    web, flower = choices.web_port, choices.flower_port
-    services = (
+    web, flower, demo = choices.web_port, choices.flower_port, choices.demo_port
+    services = [
         service("web", commands.web(LOCALHOST, web), lambda _: answers(web, "/health/ready")),
         service(
             "worker", commands.worker(WORKER_CONCURRENCY), lambda _: worker_answers(environment["CELERY_BROKER_URL"])
         ),
         service("beat", commands.beat(), lambda beat: BEAT_STARTED in beat.said()),
         service("flower", commands.flower(LOCALHOST, flower), lambda _: answers(flower, "/healthcheck")),
-    )
+    ]
+    if choices.is_demo:
+        services.append(service("demo", commands.demo(LOCALHOST, demo), lambda _: answers(demo, "/health")))
     return {service.process.name: service for service in services}

@@ -5,10 +5,11 @@ from django.utils.translation import gettext as _
 
 from jobs import letters
 from jobs.gateways.content_rules import body_faults, subject_faults
+from jobs.gateways.notifications import Email
 from jobs.letters import Language
 
 
-def a_letter(language: Language, sentence: str = "Listing Expired") -> letters.Email:
+def a_letter(language: Language, sentence: str = "Listing Expired") -> Email:
     return letters.write(
         "notice",
         to="ana@example.com",

@@ -15,6 +15,10 @@ import psycopg
 import pytest
 import yaml
 
+from scheduler_project import connection_strings
+from scheduler_project.demo import population
+from scheduler_project.demo.databases import DemoDatabases
+from scheduler_project.demo.environment import environment, neighbours_named
 from scheduler_project.env import DEVELOPMENT_PASSWORDS
 from scheduler_project.local import commands
 from scheduler_project.local.ports import free_port
@@ -27,12 +31,16 @@ pytestmark = pytest.mark.journey
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_SECONDS = 90
 OURS = ("migrate", "web", "worker", "beat", "flower")
+DEMO_PREFIX = f"compose_{os.getpid()}_"
 
 
 def example() -> dict[str, str]:
-    """.env.example as `docker compose` reads it."""
+    """.env.example as `docker compose` reads it: a value may speak of those above it."""
     lines = (ROOT / ".env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    variables: dict[str, str] = {}
+    for name, value in (line.split("=", 1) for line in lines if line and not line.startswith("#")):
+        variables[name] = interpolated(value, variables)
+    return variables
 
 
 def interpolated(text: str, variables: dict[str, str]) -> str:
@@ -48,9 +56,16 @@ def interpolated(text: str, variables: dict[str, str]) -> str:
 
 
 def compose(variables: dict[str, str]) -> dict[str, Any]:
-    services: dict[str, Any] = yaml.safe_load(interpolated((ROOT / "docker-compose.yml").read_text(), variables))[
-        "services"
-    ]
+    """The services, with the variables put into each text after the file was read: an empty one stays a text."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        return interpolated(value, variables) if isinstance(value, str) else value
+
+    services: dict[str, Any] = filled(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
     return services
 
 
@@ -65,6 +80,7 @@ def test_the_commands_are_those_of_bin_up() -> None:
     assert tuple(services["worker"]["command"]) == commands.worker(4)
     assert tuple(services["beat"]["command"]) == commands.beat()
     assert tuple(services["flower"]["command"]) == commands.flower("0.0.0.0", 5555)
+    assert tuple(services["demo"]["command"]) == commands.demo("0.0.0.0", 5039)
     assert json.loads(dockerfile("CMD")[-1]) == list(commands.web("0.0.0.0", 5038))
     prepared = services["migrate"]["command"][-1].split("; ")
     assert [tuple(shlex.split(command)) for command in prepared] == [("python", *words) for words in commands.PREPARE]
@@ -72,7 +88,7 @@ def test_the_commands_are_those_of_bin_up() -> None:
 
 def test_everything_restarts_but_the_migrations_which_all_of_ours_wait_for() -> None:
     services = compose(example())
-    assert set(services) == {"postgres", "redis", *OURS}
+    assert set(services) == {"postgres", "redis", "demo", *OURS}
     for name, service in services.items():
         assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
         if name in OURS and name != "migrate":
@@ -85,6 +101,46 @@ def test_everything_restarts_but_the_migrations_which_all_of_ours_wait_for() -> 
     assert services["web"]["ports"] == ["127.0.0.1:5038:5038"]
 
 
+def test_the_demo_is_a_profile_that_the_example_switches_on() -> None:
+    services = compose(example())
+    assert {name for name, service in services.items() if "profiles" in service} == {"demo"}
+    assert services["demo"]["profiles"] == [example()["COMPOSE_PROFILES"]] == ["demo"]
+    assert services["demo"]["ports"] == ["127.0.0.1:5039:5039"]
+    assert services["demo"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "demo" in services["demo"]["environment"]["SCHEDULER_ALLOWED_HOSTS"].split(",")
+
+
+def test_the_example_leads_to_the_demo_and_nothing_does_without_it() -> None:
+    ours = compose(example())["worker"]["environment"]
+    password = example()["POSTGRES_PASSWORD"]
+    expected = environment(
+        database_url=f"postgresql://schedulerservice:{password}@postgres:5432/schedulerservice",
+        base_url="http://demo:5039",
+        cold_storage=Path("/var/lib/schedulerservice/cold-storage"),
+        internal_key=example()["Security__InternalApiKey"],
+        jwt_key=example()["Jwt__Key"],
+    )
+    given = connection_strings.of_services(ours)
+    assert given == connection_strings.of_services(expected)
+    others = {name for name in expected if not name.endswith(("_CONNECTION_STRING", "_PREFIX"))}
+    assert {name: ours[name] for name in others} == {name: expected[name] for name in others}
+    demanded = {name: value for name, value in example().items() if name.endswith(("PASSWORD", "_KEY", "_TOKEN"))}
+    bare = compose(demanded)["worker"]["environment"]
+    assert neighbours_named(bare) == ["SCHEDULER_HEALTH_URLS"]
+    assert bare["SCHEDULER_DEMO"] == "false"
+
+
+def test_cold_storage_is_a_volume_that_the_images_user_owns() -> None:
+    services = compose(example())
+    mounted = {
+        name
+        for name, service in services.items()
+        if "cold-storage:/var/lib/schedulerservice" in service.get("volumes", [])
+    }
+    assert mounted == {"worker", "demo"}
+    assert "install --directory --owner=1000 --group=1000 --mode=700 /var/lib/schedulerservice" in dockerfile("RUN")[0]
+
+
 def test_without_an_env_file_the_remedy_is_told() -> None:
     with pytest.raises(LookupError, match="first do cp"):
         compose({})
@@ -92,8 +148,8 @@ def test_without_an_env_file_the_remedy_is_told() -> None:
 
 def test_every_variable_of_the_example_is_used_and_every_demanded_one_is_in_it() -> None:
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
-    assert set(example()) <= used
-    assert used - set(example()) == {"SCHEDULER_HEALTH_URLS"}
+    # What Docker itself reads is in no file of ours.
+    assert set(example()) - {"COMPOSE_PROFILES"} == used
 
 
 def test_the_image_runs_as_an_ordinary_user_and_installs_by_hash() -> None:
@@ -104,15 +160,29 @@ def test_the_image_runs_as_an_ordinary_user_and_installs_by_hash() -> None:
     assert {".env", "var", ".venv", ".git"} <= set(ignored)
 
 
+def test_production_refuses_the_demo() -> None:
+    given = compose(example() | {"SCHEDULER_ENVIRONMENT": "production"})["demo"]
+    own = {
+        "SCHEDULER_SECRET_KEY": "only-for-this-test-0123456789-abcdefghijklmnop",
+        "DATABASE_URL": "postgresql://me:a-good-password@db.example/x",
+        "CELERY_BROKER_URL": "redis://:a-good-password@broker.example/0",
+    }
+    variables = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **given["environment"], **own}
+    done = subprocess.run(given["command"], cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode
+    complaint = done.stderr.splitlines()[-1]
+    assert "SCHEDULER_DEMO must be off (in compose, also `demo` out of COMPOSE_PROFILES)" in complaint
+
+
 def test_production_refuses_the_passwords_of_the_example() -> None:
     passwords = {name: value for name, value in example().items() if name.endswith("_PASSWORD")}
     assert set(passwords.values()) <= DEVELOPMENT_PASSWORDS
-    environment = {
+    variables = {
         "PATH": os.environ["PATH"],
         **compose(example() | {"SCHEDULER_ENVIRONMENT": "production"})["web"]["environment"],
     }
     done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode
     for name in ("SCHEDULER_SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL"):
@@ -128,8 +198,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     valkey.start()
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        yield {"DATABASE_URL": f"{server}/{name}", "CELERY_BROKER_URL": valkey.url()}
+        yield {
+            "DATABASE_URL": f"{server}/{name}",
+            "CELERY_BROKER_URL": valkey.url(),
+            "SCHEDULER_DEMO_PREFIX": DEMO_PREFIX,
+        }
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    own = connection_strings.parse("DATABASE_URL", os.environ["DATABASE_URL"])
+    population.remove(DemoDatabases(own, DEMO_PREFIX))
     valkey.kill()
 
 
@@ -152,8 +228,8 @@ def service(name: str, servers: dict[str, str], folder: Path, ports: dict[str, s
 
 
 def test_every_service_starts_becomes_ready_and_stops_when_asked(servers: dict[str, str], tmp_path: Path) -> None:
-    ports = {"5038": str(free_port()), "5555": str(free_port())}
-    processes = {name: service(name, servers, tmp_path, ports) for name in OURS}
+    ports = {"5038": str(free_port()), "5555": str(free_port()), "5039": str(free_port())}
+    processes = {name: service(name, servers, tmp_path, ports) for name in (*OURS, "demo")}
     migrate = processes.pop("migrate")
     migrate.start()
     assert eventually(lambda: not migrate.is_running, PATIENCE_SECONDS)
@@ -165,6 +241,7 @@ def test_every_service_starts_becomes_ready_and_stops_when_asked(servers: dict[s
         "worker": lambda: worker_answers(servers["CELERY_BROKER_URL"]),
         "beat": lambda: "beat: Starting" in processes["beat"].last_lines(),
         "flower": lambda: answers(int(ports["5555"]), "/healthcheck"),
+        "demo": lambda: answers(int(ports["5039"]), "/vehiclessaleservice/health"),
     }
     try:
         for process in processes.values():

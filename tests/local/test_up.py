@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 
+from jobs.predefined import SCHEDULE
 from scheduler_project.local.ports import free_port
 from scheduler_project.local.process import MARK, eventually
 from scheduler_project.local.readiness import answers
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # What a clone has and bin/up needs.
 CLONED = ("bin", "dashboard", "executions", "jobs", "manage.py", "requirements.txt", "scheduler_project")
 PATIENCE_SECONDS = 120
+DEMO = "scheduler_project.demo.asgi:application"
 ALONE = ("DATABASE_URL", "CELERY_BROKER_URL", "SCHEDULER_INSTALL_PREDEFINED_JOBS", "SCHEDULER_EXTRA_JOB_TYPES")
 
 
@@ -35,11 +37,16 @@ class Clone:
     folder: Path
     web: int = field(default_factory=free_port)
     flower: int = field(default_factory=free_port)
+    demo: int = field(default_factory=free_port)
     runners: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def up(self, **environment: str) -> subprocess.Popen[str]:
         ours = {name: value for name, value in os.environ.items() if name not in ALONE and name[:6] != "PYTEST"}
-        ports = {"SCHEDULER_PORT": str(self.web), "SCHEDULER_FLOWER_PORT": str(self.flower)}
+        ports = {
+            "SCHEDULER_PORT": str(self.web),
+            "SCHEDULER_FLOWER_PORT": str(self.flower),
+            "SCHEDULER_DEMO_PORT": str(self.demo),
+        }
         runner = subprocess.Popen(
             [self.folder / "bin" / "up"],
             cwd="/",
@@ -111,15 +118,20 @@ def test_from_a_clone_to_ready_and_through_every_kind_of_end(clone: Clone) -> No
     assert f"http://127.0.0.1:{clone.web}/api/scheduler/docs" in said
     (password,) = re.findall(r"Sign in +admin / (\S+)", said)
     (token,) = re.findall(r"API token +(\S+)", said)
+    assert f"http://127.0.0.1:{clone.demo}/   e-mails sent, services to break" in said
     assert answers(clone.web, "/health/ready")
     assert answers(clone.flower, "/healthcheck")
-    assert clone.jobs() == 1
+    assert answers(clone.demo, "/vehiclessaleservice/health")
+    assert clone.jobs() == len(SCHEDULE)
 
     # The field's commands beside it need nothing more.
     beside = {name: value for name, value in os.environ.items() if name not in ALONE}
     status = [sys.executable, "-m", "celery", "-A", "scheduler_project", "status", "--timeout", "10"]
     done = subprocess.run(status, cwd=clone.folder, env=beside, capture_output=True, text=True, check=False)
     assert "1 node online." in done.stdout
+    status = [sys.executable, "manage.py", "demo", "status"]
+    done = subprocess.run(status, cwd=clone.folder, env=beside, capture_output=True, text=True, check=False)
+    assert "  1400  Active vehicles without a suggested price (SyncVehiclePricesJob)" in done.stdout, done.stderr
 
     # A second one in the same folder says so and changes nothing.
     second = clone.up(SCHEDULER_PORT=str(free_port()))
@@ -128,11 +140,12 @@ def test_from_a_clone_to_ready_and_through_every_kind_of_end(clone: Clone) -> No
     assert f"already runs from this folder (process {first.pid})" in said_by_second
 
     # What dies comes back, engines too, and everything works on.
-    for word in ("worker", "beat", "postgres", "valkey-server"):
+    for word in ("worker", "beat", DEMO, "postgres", "valkey-server"):
         before = clone.find(word)
         before[0].kill()
         assert eventually(lambda: clone.has_new(word, before), PATIENCE_SECONDS), word  # noqa: B023
     assert eventually(lambda: answers(clone.web, "/health/ready"), PATIENCE_SECONDS)
+    assert eventually(lambda: answers(clone.demo, "/health"), PATIENCE_SECONDS)
 
     # kill -9 of the runner: the next start has the same data, login and token.
     first.send_signal(signal.SIGKILL)
@@ -141,7 +154,7 @@ def test_from_a_clone_to_ready_and_through_every_kind_of_end(clone: Clone) -> No
     said = clone.ready(third)
     assert f"admin / {password}\n" in said
     assert f" {token}\n" in said
-    assert clone.jobs() == 1
+    assert clone.jobs() == len(SCHEDULE)
 
     third.send_signal(signal.SIGTERM)
     rest, _ = third.communicate(timeout=PATIENCE_SECONDS)
@@ -187,7 +200,7 @@ def test_servers_of_ones_own_are_used_and_nothing_is_embedded(clone: Clone) -> N
         url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
         runner = clone.up(DATABASE_URL=url, CELERY_BROKER_URL=os.environ["CELERY_BROKER_URL"])
         clone.ready(runner)
-        assert clone.find("postgres") == clone.find("valkey-server") == []
+        assert clone.find("postgres") == clone.find("valkey-server") == clone.find(DEMO) == []
         assert sorted(path.name for path in (clone.folder / "var").iterdir() if path.is_dir()) == [
             "log",
             "ports",

@@ -1,0 +1,120 @@
+"""Other services' logs (OKLA.md §1.5): read day by day, and deleted row by row as they were read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg import sql
+
+from jobs import business_days
+from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
+from jobs.gateways.tables import Mapping, Table
+
+# Rows from before are .NET's zero or -infinity: they have no time, and belong to no day.
+FIRST_DAY = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class LogTable:
+    """One of the tables, ready to work on."""
+
+    database: ServiceDatabase
+    table: Table
+    id_type: str  # as PostgreSQL calls it
+
+    @property
+    def name(self) -> str:
+        return source_name(self.table)
+
+    def days(self, before: datetime) -> list[tuple[date, int]]:
+        """The business's days that have rows from before that instant, oldest first, and how many each."""
+        query = sql.SQL(
+            "SELECT ({at}::timestamptz AT TIME ZONE {zone})::date AS day, count(*) FROM {table}"
+            " WHERE {at} >= %(first)s AND {at} < %(before)s AND {counts} GROUP BY day ORDER BY day"
+        )
+        rows = self.database.rows(self._about(query), {"first": business_days.begin_of(FIRST_DAY), "before": before})
+        return [(day, int(count)) for day, count in rows]
+
+    def count_without_day(self) -> int:
+        query = sql.SQL("SELECT count(*) FROM {table} WHERE {at} < %(first)s AND {counts}")
+        return int(self.database.value(self._about(query), {"first": business_days.begin_of(FIRST_DAY)}))
+
+    @contextmanager
+    def export(self, day: date) -> Iterator[Iterator[tuple[str, str]]]:
+        """The rows of one day, ordered by id, however many they are: the id as text, and the row as a line of JSON."""
+        query = sql.SQL(
+            "SELECT logged.{id}::text, {line} FROM {table} AS logged WHERE {of_day} AND {counts} ORDER BY logged.{id}"
+        )
+        with self.database.streamed(self._about(query), self._of_day(day)) as rows:
+            yield ((str(id), str(line)) for id, line in rows)
+
+    def delete(self, day: date, rows: Sequence[tuple[str, bytes]]) -> int:
+        """Delete rows of that day by their id and their line's SHA-256; return how many were still there just so.
+
+        One that has changed since it was read, or that somebody holds at this moment, stays: what it says now is
+        archived nowhere.
+        """
+        query = sql.SQL(
+            # Found by their ids first, or PostgreSQL computes the digests of a whole day to find one batch.
+            "WITH found AS MATERIALIZED ("
+            " SELECT logged.{id} AS id, logged.ctid AS place, logged.tableoid AS part,"
+            " sha256(convert_to({line}, 'UTF8')) AS digest"
+            " FROM {table} AS logged WHERE logged.{id} = ANY (%(ids)s::text[]::{id_type}[]) AND {of_day}"
+            " FOR UPDATE SKIP LOCKED"
+            "), same AS MATERIALIZED ("
+            " SELECT found.id, place, part FROM found JOIN unnest(%(ids)s::text[]::{id_type}[], %(digests)s::bytea[])"
+            " AS exported(key, digest) ON key = found.id AND exported.digest = found.digest"
+            ") DELETE FROM {table} AS logged USING same"
+            " WHERE logged.{id} = same.id AND logged.ctid = same.place AND logged.tableoid = same.part"
+        )
+        listed = {"ids": [id for id, _digest in rows], "digests": [digest for _id, digest in rows]}
+        return self.database.change(self._about(query), {**self._of_day(day), **listed})
+
+    def _of_day(self, day: date) -> dict[str, Any]:
+        return {"begin": business_days.begin_of(day), "end": business_days.end_of(day)}
+
+    def _about(self, query: sql.SQL) -> sql.Composed:
+        at = self.table["at"]
+        return query.format(
+            table=self.table.identifier,
+            id=self.table["id"],
+            id_type=sql.SQL(self.id_type),  # type: ignore[arg-type]
+            at=at,
+            counts=self.table.counts,
+            zone=sql.Literal(business_days.ZONE.key),
+            of_day=sql.SQL("logged.{at} >= %(begin)s AND logged.{at} < %(end)s").format(at=at),
+            # A column of type json keeps its line breaks; between JSON's words they mean as little as blanks.
+            line=sql.SQL("translate(row_to_json(logged.*)::text, E'\\r\\n', '  ')"),
+        )
+
+
+@dataclass(frozen=True)
+class Logs:
+    databases: ServiceDatabases
+    mapping: Mapping
+
+    @property
+    def sources(self) -> dict[str, Table]:
+        """The tables by what people call them: errorservice.Logs."""
+        return {source_name(table): table for table in self.mapping.logs}
+
+    @contextmanager
+    def open(self, source: str) -> Iterator[LogTable]:
+        """One source, after its table has been found to be what the mapping says."""
+        table = self.sources[source]
+        with self.databases.open(table.database, checked=[table]) as database:
+            yield LogTable(database, table, id_type=_type_of(database, table, "id"))
+
+
+def source_name(table: Table) -> str:
+    return f"{table.database}.{table.name}"
+
+
+def _type_of(database: ServiceDatabase, table: Table, word: str) -> str:
+    query = sql.SQL(
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = {table}::regclass AND attname = {column} AND NOT attisdropped"
+    ).format(table=sql.Literal(table.identifier.as_string()), column=sql.Literal(table.columns[word]))
+    return str(database.value(query))

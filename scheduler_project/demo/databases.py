@@ -1,0 +1,127 @@
+"""The demo's databases: their names, their addresses, and that none is touched that is not the demo's own."""
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+from django.conf import settings
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from scheduler_project import connection_strings
+from scheduler_project.demo.schema import TABLES
+
+PREFIX_VARIABLE = "SCHEDULER_DEMO_PREFIX"
+# Never a plain service name: the server may be somebody's real one.
+PREFIX = "demo_"
+SANE_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,29}_")
+SERVICES = tuple(TABLES)
+RECORDS = "okla"  # what the services received, the e-mails, the faults they are told to have
+# Kept as the database's comment. A database without it is somebody else's.
+MARK = "made by the demo of SchedulerService"
+CONNECT_SECONDS = 5
+WAIT_SECONDS = 60  # for somebody else who makes or removes databases of the same prefix
+# What a request meets while the databases are made anew, or were never made.
+MISSING = (psycopg.OperationalError, psycopg.errors.UndefinedTable)
+
+Connection: TypeAlias = psycopg.Connection[Any]
+
+
+class DemoError(Exception):
+    """The demo's databases are not as they should be; the text says what to do about it."""
+
+
+@dataclass(frozen=True)
+class DemoDatabases:
+    """Databases beside the service's own, on the same server and of the same role, which must be allowed to make some.
+
+    `server`: libpq's parameters of the service's own database.
+    """
+
+    server: Mapping[str, str]
+    prefix: str = PREFIX
+
+    def __post_init__(self) -> None:
+        if not SANE_PREFIX.fullmatch(self.prefix):
+            raise DemoError(
+                f"{PREFIX_VARIABLE} is {self.prefix!r}. Use at most 31 small letters, digits and underscores, beginning"
+                " with a letter and ending with an underscore."
+            )
+
+    def name(self, service: str) -> str:
+        return self.prefix + service
+
+    def address(self, service: str) -> dict[str, str]:
+        return {**self.server, "dbname": self.name(service)}
+
+    def connect(self, service: str) -> Connection:
+        """In autocommit. Raises psycopg.Error."""
+        return self._open(self.address(service))
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A connection to the server, while nobody else makes or removes databases of this prefix."""
+        with self._open(self.server) as connection:
+            # The lock ends with the connection, however that ends.
+            connection.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'")
+            connection.execute("SELECT pg_advisory_lock(%s)", [zlib.crc32(f"demo {self.prefix}".encode())])
+            yield connection
+
+    def is_made(self, connection: Connection, service: str) -> bool:
+        """Whether it is there with its tables. Raises DemoError when it is there and not the demo's."""
+        found = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [self.name(service)]
+        ).fetchone()
+        if found is None:
+            return False
+        has_tables = self._has_tables(service)
+        if found[0] != MARK and has_tables:
+            raise DemoError(
+                f"Database {self.name(service)} is not the demo's and was left alone. Rename it, or choose other names"
+                f" with {PREFIX_VARIABLE}."
+            )
+        return has_tables
+
+    def make(self, connection: Connection, service: str) -> None:
+        """An empty one in the place of whatever the demo has there."""
+        self.remove(connection, service)
+        name = sql.Identifier(self.name(service))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(MARK)))
+
+    def remove(self, connection: Connection, service: str) -> None:
+        """Raises DemoError when it is not the demo's."""
+        self.is_made(connection, service)
+        name = sql.Identifier(self.name(service))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+    def _has_tables(self, service: str) -> bool:
+        """One without any was left behind by a making that was cut short."""
+        with self.connect(service) as connection:
+            return (
+                connection.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public' LIMIT 1").fetchone() is not None
+            )
+
+    def _open(self, address: Mapping[str, str]) -> Connection:
+        more = {"connect_timeout": str(CONNECT_SECONDS), "application_name": "schedulerservice demo"}
+        return psycopg.connect(make_conninfo(**{**more, **address}), autocommit=True)
+
+
+def current() -> DemoDatabases:
+    """Those beside DATABASE_URL's. Raises DemoError and ImproperlyConfigured that name the variable at fault."""
+    server = connection_strings.parse("DATABASE_URL", settings.DATABASE_URL)
+    return DemoDatabases(server, prefix_of(os.environ))
+
+
+def prefix_of(given: Mapping[str, str]) -> str:
+    return given.get(PREFIX_VARIABLE) or PREFIX
+
+
+def storable(text: str) -> str:
+    """The text without what PostgreSQL takes in none: zero characters and halves of surrogate pairs."""
+    return text.encode(errors="replace").decode().replace("\0", "␀")

@@ -1,0 +1,5 @@
+"""Sample rows shaped as OKLA's own (OKLA.md §8): for each service those of a first day, and those of each further one.
+
+`first(day)` and `further(day)` of a module give what to load. They are the same at every call: all is drawn from the
+day. Days are those of America/Santo_Domingo.
+"""

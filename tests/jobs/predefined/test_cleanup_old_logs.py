@@ -1,0 +1,415 @@
+"""CleanupOldLogsJob on a real database and real cold storage: nothing goes that is not archived, row by row."""
+
+import gzip
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models.functions import Now
+
+from executions.models import JobExecution
+from tests import s3
+from tests.jobs.conftest import Ran
+from tests.okla import Okla
+from tests.s3 import REGION, Between, Bucket, Reply, S3Server, problem
+
+JOB, SERVICE = "CleanupOldLogsJob", "errorservice"
+NOW = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)  # 01:00 in Santo Domingo
+FIRST_KEPT = datetime(2026, 8, 27, 4, 0, tzinfo=UTC)  # midnight there, 90 days ago
+FOLDER = f"logs/{SERVICE}/Logs/2026/08"
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3.serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3.KEY.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cold(tmp_path: Path, okla: Okla, configured: Callable[..., None]) -> Path:
+    """Cold storage in a folder."""
+    work = tmp_path / "work"
+    configured(SCHEDULER_ARCHIVE_URL=(tmp_path / "cold").as_uri(), SCHEDULER_WORK_DIR=str(work))
+    return tmp_path / "cold"
+
+
+@pytest.fixture
+def bucket(server: S3Server, tmp_path: Path, okla: Okla, configured: Callable[..., None]) -> Bucket:
+    bucket = server.new_bucket()
+    configured(SCHEDULER_ARCHIVE_URL=bucket.url, SCHEDULER_WORK_DIR=str(tmp_path / "work"))
+    return bucket
+
+
+def fill(okla: Okla, *, days: int = 3, each: int = 7, before: datetime = FIRST_KEPT) -> None:
+    """Rows of so many days before an instant, the newest at the very last moment."""
+    okla.execute(
+        SERVICE,
+        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message", "Properties")'
+        " SELECT %(before)s - day * interval '1 day' - n * interval '1 s' - interval '1 us', 'Error', 'gateway',"
+        " E'line\\n' || day || ' ñ ' || n, jsonb_build_object('n', n)"
+        " FROM generate_series(0, %(days)s - 1) AS day, generate_series(0, %(each)s - 1) AS n",
+        {"before": before, "days": days, "each": each},
+    )
+
+
+def rows(okla: Okla) -> Counter[str]:
+    """What the table holds, row by row as PostgreSQL writes them in UTC."""
+    with okla.connect(SERVICE) as session:
+        session.execute("SET timezone = 'UTC'")
+        return Counter(line for (line,) in session.execute('SELECT row_to_json(l)::text FROM "Logs" l').fetchall())
+
+
+def archived(cold: Path) -> Counter[str]:
+    """What cold storage holds, row by row."""
+    found: Counter[str] = Counter()
+    for path in cold.rglob("*.jsonl.gz"):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            found.update(line.rstrip("\n") for line in lines)
+    return found
+
+
+def names(cold: Path) -> list[str]:
+    return sorted(path.relative_to(cold).as_posix() for path in cold.rglob("*") if path.is_file())
+
+
+# --- What it does ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("batch_size", [1, 3, 5_000])
+def test_old_rows_are_archived_day_by_day_and_deleted(okla: Okla, cold: Path, run_job: Run, batch_size: int) -> None:
+    fill(okla)
+    old = rows(okla)
+    fill(okla, days=2, each=2, before=FIRST_KEPT + timedelta(days=2))
+    ran = run_job(JOB, at=NOW, batchSize=batch_size)
+    assert ran.status == "Completed"
+    figures = {"rowsArchived": 21, "rowsDeleted": 21, "objects": 3, "days": 3, "rowsWithoutDay": 0}
+    assert {name: ran.result[name] for name in figures} == figures
+    assert archived(cold) == old
+    assert rows(okla).total() == 4 and not rows(okla) & old
+    assert names(cold) == [
+        f"{FOLDER}/2026-08-{day}.{kind}" for day in (24, 25, 26) for kind in ("jsonl.gz", "manifest.json")
+    ]
+    assert ran.result["bytes"] == sum(path.stat().st_size for path in cold.rglob("*.jsonl.gz"))
+    assert ran.result["sources"][0]["source"] == "errorservice.Logs"
+    assert f"errorservice.Logs, 2026-08-24: 7 rows archived as {cold}/{FOLDER}/2026-08-24.jsonl.gz, 7 deleted" in (
+        ran.output
+    )
+
+
+def test_a_second_run_finds_nothing_to_do(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla)
+    run_job(JOB, at=NOW)
+    before = names(cold)
+    again = run_job(JOB, at=NOW)
+    assert (again.status, again.result["rowsArchived"], again.result["objects"]) == ("Completed", 0, 0)
+    assert "0 rows of 0 days" in again.output
+    assert names(cold) == before
+
+
+def test_whole_days_of_santo_domingo_are_kept(okla: Okla, cold: Path, run_job: Run) -> None:
+    for instant in (FIRST_KEPT, FIRST_KEPT - timedelta(microseconds=1)):
+        row = {"Timestamp": instant, "Level": "i", "Service": "s", "Message": "m"}
+        okla.insert(SERVICE, "Logs", [row])
+    assert run_job(JOB, at=NOW).result["rowsDeleted"] == 1
+    assert okla.execute(SERVICE, 'SELECT "Timestamp" FROM "Logs"') == [(FIRST_KEPT,)]
+    late_evening_there = datetime(2026, 11, 26, 3, 59, tzinfo=UTC)
+    assert run_job(JOB, at=late_evening_there).result["rowsDeleted"] == 0
+    assert run_job(JOB, at=late_evening_there + timedelta(minutes=1)).result["rowsDeleted"] == 1
+
+
+def test_the_manifest_says_what_is_in_the_object(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=1)
+    run_job(JOB, at=NOW)
+    manifest = json.loads((cold / f"{FOLDER}/2026-08-26.manifest.json").read_text())
+    content = (cold / f"{FOLDER}/2026-08-26.jsonl.gz").read_bytes()
+    assert datetime.fromisoformat(manifest.pop("created")).tzinfo
+    assert manifest == {
+        "source": "errorservice.Logs", "day": "2026-08-26", "timeZone": "America/Santo_Domingo", "rows": 7,
+        "object": f"{FOLDER}/2026-08-26.jsonl.gz", "bytes": len(content), "firstId": "1", "lastId": "7",
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }  # fmt: skip
+
+
+def test_rows_go_to_s3_in_the_storage_class_asked_for(okla: Okla, bucket: Bucket, run_job: Run) -> None:
+    fill(okla, days=2)
+    old = rows(okla)
+    assert run_job(JOB, at=NOW).result["rowsDeleted"] == 14
+    kept: Counter[str] = Counter()
+    for key in bucket.keys:
+        is_rows = key.endswith(".jsonl.gz")
+        assert bucket.head(key).get("StorageClass", "STANDARD") == ("GLACIER" if is_rows else "STANDARD")
+        if is_rows:
+            kept.update(gzip.decompress(bucket.read(key)).decode().splitlines())
+    assert kept == old and len(bucket.keys) == 4
+
+
+def test_rows_without_a_real_time_are_left_alone_and_told_of(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=1)
+    for instant in ("-infinity", "0001-01-01 00:00+00"):
+        okla.insert(SERVICE, "Logs", [{"Timestamp": instant, "Level": "i", "Service": "s", "Message": "m"}])
+    ran = run_job(JOB, at=NOW)
+    assert (ran.result["rowsDeleted"], ran.result["rowsWithoutDay"]) == (7, 2)
+    assert "WARNING errorservice.Logs: 2 rows without a real time are left alone" in ran.output
+    assert okla.count(SERVICE, "Logs") == 2
+
+
+def test_a_dry_run_counts_by_day_and_does_nothing(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=2)
+    ran = run_job(JOB, at=NOW, dryRun=True)
+    assert (ran.result["wouldArchive"], ran.result["rowsDeleted"]) == (14, 0)
+    assert ran.result["sources"][0]["wouldArchive"] == {"2026-08-25": 7, "2026-08-26": 7}
+    assert "2026-08-25: 7 rows would be archived and deleted" in ran.output
+    assert okla.count(SERVICE, "Logs") == 14 and not cold.exists()
+
+
+def test_only_the_sources_named_are_cleaned(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=1)
+    assert run_job(JOB, at=NOW, sources=["errorservice.Logs"]).result["rowsDeleted"] == 7
+    ran = run_job(JOB, at=NOW, sources=["errorservice.Lugs"])
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert "sources: errorservice.Lugs is not known; choose from errorservice.Logs." in str(ran.outcome.error_message)
+
+
+# --- Days that come back ---------------------------------------------------------------------------------------------
+def test_late_rows_of_an_archived_day_become_its_next_part(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=1)
+    old = rows(okla)
+    run_job(JOB, at=NOW)
+    for number in (2, 3):
+        fill(okla, days=1, each=number)
+        old += rows(okla)
+        assert run_job(JOB, at=NOW).result["rowsDeleted"] == number
+        assert f"{FOLDER}/2026-08-26.part-{number}.manifest.json" in names(cold)
+    assert archived(cold) == old and okla.count(SERVICE, "Logs") == 0
+
+
+@contextmanager
+def deleting_fails_after(okla: Okla, most: int) -> Iterator[None]:
+    """The table refuses to let go of more than the first so many rows, and the run ends there."""
+    okla.execute(
+        SERVICE,
+        f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF old."Id" > {most} THEN RAISE EXCEPTION 'no more'; END IF; RETURN old; END $$;
+        CREATE TRIGGER refuse BEFORE DELETE ON "Logs" FOR EACH ROW EXECUTE FUNCTION refuse()""",
+    )
+    try:
+        yield
+    finally:
+        okla.execute(SERVICE, "DROP FUNCTION refuse CASCADE")
+
+
+def test_a_run_that_ends_between_archive_and_delete_is_taken_up_where_it_was(
+    okla: Okla, cold: Path, run_job: Run
+) -> None:
+    fill(okla, days=1)
+    old = rows(okla)
+    with deleting_fails_after(okla, 0):
+        ran = run_job(JOB, at=NOW)
+    assert (ran.status, ran.outcome.can_retry) == ("Failed", True)
+    assert "no more" in str(ran.outcome.error_message)
+    assert (ran.result["rowsArchived"], ran.result["rowsDeleted"]) == (7, 0)
+    assert rows(okla) == old == archived(cold)
+    again = run_job(JOB, at=NOW)
+    assert (again.status, again.result["rowsDeleted"], again.result["objects"]) == ("Completed", 7, 1)
+    assert archived(cold) == old and okla.count(SERVICE, "Logs") == 0
+    assert names(cold) == [f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"]
+
+
+def test_a_run_that_ends_among_its_deletes_loses_no_row(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=1)
+    old = rows(okla)
+    with deleting_fails_after(okla, 4):
+        ran = run_job(JOB, at=NOW, batchSize=2)
+    assert (ran.status, ran.result["rowsDeleted"]) == ("Failed", 4)
+    assert archived(cold) == old
+    again = run_job(JOB, at=NOW, batchSize=2)
+    assert (again.status, again.result["rowsDeleted"]) == ("Completed", 3)
+    assert set(archived(cold)) == set(old) and okla.count(SERVICE, "Logs") == 0
+    assert ran.result["rowsDeleted"] + again.result["rowsDeleted"] == old.total()
+
+
+def test_a_manifest_that_describes_something_else_stops_the_run_before_it_deletes(
+    okla: Okla, cold: Path, run_job: Run
+) -> None:
+    fill(okla, days=1)
+    manifest = cold / f"{FOLDER}/2026-08-26.manifest.json"
+    manifest.parent.mkdir(parents=True)
+    for content in ("{}", "[]", "no JSON", '{"created": 1, "rows": 3}'):
+        manifest.write_text(content)
+        ran = run_job(JOB, at=NOW)
+        assert ran.status == "Failed" and not ran.outcome.can_retry
+        assert "describes something else than its object" in str(ran.outcome.error_message)
+    assert okla.count(SERVICE, "Logs") == 7
+
+
+def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_then_is(
+    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+) -> None:
+    fill(okla, days=1)
+
+    def change_a_row(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
+        if method == "PUT" and path.endswith(".jsonl.gz"):
+            okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 3')
+        return pass_on()
+
+    with Between(server, change_a_row).serving() as url:
+        configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
+        ran = run_job(JOB, at=NOW)
+    assert (ran.status, ran.result["rowsArchived"], ran.result["rowsDeleted"]) == ("Completed", 7, 6)
+    assert "1 had changed, were in use or gone" in ran.output
+    configured(SCHEDULER_ARCHIVE_URL=bucket.url)
+    assert run_job(JOB, at=NOW).result["rowsDeleted"] == 1
+    kept = gzip.decompress(bucket.read(f"{FOLDER}/2026-08-26.part-2.jsonl.gz")).decode()
+    assert json.loads(kept)["Message"] == "resolved"
+
+
+# --- Two at once, and an end in between ------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_once_lose_nothing(
+    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+) -> None:
+    """The second run does all its work while the first one stores its first object."""
+    fill(okla)
+    old = rows(okla)
+    second: list[Ran] = []
+
+    def run_another(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
+        if method == "PUT" and path.endswith(".jsonl.gz") and not second:
+            second.append(None)  # type: ignore[arg-type]
+            second[0] = run_job(JOB, at=NOW)
+            connection.close()  # this is a thread of the server
+        return pass_on()
+
+    with Between(server, run_another).serving() as url:
+        configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
+        first = run_job(JOB, at=NOW, batchSize=2)
+    assert (first.status, second[0].status) == ("Completed", "Completed")
+    assert first.result["rowsDeleted"] + second[0].result["rowsDeleted"] == old.total() == 21
+    assert okla.count(SERVICE, "Logs") == 0
+    kept: Counter[str] = Counter()
+    for key in bucket.keys:
+        if key.endswith(".jsonl.gz"):
+            kept.update(gzip.decompress(bucket.read(key)).decode().splitlines())
+    assert kept == old
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_cancelled_stops_between_batches(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla, days=2, each=10)
+    old = rows(okla)
+    okla.execute(
+        SERVICE,
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;"
+        ' CREATE TRIGGER slowly AFTER DELETE ON "Logs" EXECUTE FUNCTION slowly()',
+    )
+
+    def cancel_once_it_deletes() -> None:
+        while okla.count(SERVICE, "Logs") == old.total():
+            pass
+        JobExecution.objects.update(cancel_requested_at=Now())
+        connection.close()
+
+    somebody = threading.Thread(target=cancel_once_it_deletes)
+    somebody.start()
+    try:
+        ran = run_job(JOB, at=NOW, batchSize=1)
+    finally:
+        somebody.join()
+        okla.execute(SERVICE, "DROP FUNCTION slowly CASCADE")
+    left = okla.count(SERVICE, "Logs")
+    assert ran.status == "Cancelled" and 0 < left < old.total()
+    assert set(old) - set(rows(okla)) <= set(archived(cold))
+    assert run_job(JOB, at=NOW).result["rowsDeleted"] == left
+    assert set(archived(cold)) == set(old)
+
+
+# --- Where it must stop ----------------------------------------------------------------------------------------------
+def test_without_cold_storage_nothing_is_touched_and_the_variable_is_named(
+    okla: Okla, configured: Callable[..., None], run_job: Run
+) -> None:
+    fill(okla)
+    configured(SCHEDULER_ARCHIVE_URL="")
+    ran = run_job(JOB, at=NOW)
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert "Cold storage is not configured: set SCHEDULER_ARCHIVE_URL." in str(ran.outcome.error_message)
+    assert okla.count(SERVICE, "Logs") == 21
+
+
+def test_a_missing_column_stops_the_run_before_it_touches_a_row(okla: Okla, cold: Path, run_job: Run) -> None:
+    fill(okla)
+    okla.execute(SERVICE, 'ALTER TABLE "Logs" RENAME COLUMN "Timestamp" TO occurred_at')
+    try:
+        ran = run_job(JOB, at=NOW)
+    finally:
+        okla.execute(SERVICE, 'ALTER TABLE "Logs" RENAME COLUMN occurred_at TO "Timestamp"')
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert 'table "Logs" of database errorservice has no column "Timestamp"' in str(ran.outcome.error_message)
+    assert okla.count(SERVICE, "Logs") == 21 and names(cold) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "can_retry"), [(problem(403, "AccessDenied"), False), (problem(503, "SlowDown"), True), (None, True)]
+)
+def test_an_archive_that_does_not_take_the_rows_leaves_them_where_they_are(
+    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, answer: Reply | None,
+    can_retry: bool,
+) -> None:  # fmt: skip
+    fill(okla)
+
+    def refuse(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply | None:
+        return answer if method == "PUT" else pass_on()
+
+    with Between(server, refuse).serving() as url:
+        configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
+        ran = run_job(JOB, at=NOW)
+    assert (ran.status, ran.outcome.can_retry) == ("Failed", can_retry)
+    assert f"The S3 bucket {bucket.name}" in str(ran.outcome.error_message)
+    assert okla.count(SERVICE, "Logs") == 21 and bucket.keys == []
+
+
+def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
+    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+) -> None:
+    fill(okla)
+    was_put: list[str] = []
+
+    def lie(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
+        answer = pass_on()
+        if method == "PUT":
+            was_put.append(path)
+        return answer.having(x_amz_checksum_sha256="AAAA") if method == "HEAD" and path in was_put else answer
+
+    with Between(server, lie).serving() as url:
+        configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
+        ran = run_job(JOB, at=NOW)
+    assert ran.status == "Failed" and "SHA-256 is another" in str(ran.outcome.error_message)
+    assert okla.count(SERVICE, "Logs") == 21
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"days": 0}, {"batchSize": 0}, {"storageClass": "no such"}, {"days": 90, "what": 1}]
+)
+def test_parameters_that_make_no_sense_are_refused(run_job: Run, parameters: Mapping[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        run_job(JOB, at=NOW, **parameters)
+
+
+def test_nothing_is_left_in_the_work_folder(okla: Okla, cold: Path, tmp_path: Path, run_job: Run) -> None:
+    fill(okla)
+    run_job(JOB, at=NOW)
+    assert list((tmp_path / "work").iterdir()) == []
