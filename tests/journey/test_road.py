@@ -53,13 +53,15 @@ def test_a_beat_killed_between_its_commit_and_its_publishing_loses_and_doubles_n
     make_due(job)
     until(lambda: not doomed.is_running, doomed)
     assert doomed.exit_code == -9
-    [row] = of(job)
-    assert (row.status, row.rung_at) == (ExecutionStatus.QUEUED, None)
+    unrung = of(job)  # more than one when a minute has just ended
+    assert {(row.status, row.rung_at) for row in unrung} == {(ExecutionStatus.QUEUED, None)}
     beat = system.start_beat()
-    until(lambda: of(job)[0].status == ExecutionStatus.COMPLETED, worker, beat)
+    ran = JobExecution.objects.filter(job=job, status=ExecutionStatus.COMPLETED)
+    until(lambda: ran.filter(id__in=[row.id for row in unrung]).count() == len(unrung), worker, beat)
     system.stop()
-    assert [row.scheduled_for for row in of(job)].count(row.scheduled_for) == 1
-    assert len(diary.read_text().splitlines()) == len(of(job))
+    due_times = [row.scheduled_for for row in of(job)]
+    assert len(due_times) == len(set(due_times))
+    assert len(diary.read_text().splitlines()) == ran.count()
 
 
 def test_a_beat_killed_before_its_commit_leaves_nothing_behind_and_the_next_one_fires(system: System) -> None:
