@@ -13,9 +13,13 @@ FAILURES_IN_A_ROW = 3
 
 
 class Deliveries:
-    """The sending end of one run. `counts`: sent, refused, failed, uncertain; skipped and blocked by the service."""
+    """The sending end of one run. `counts`: sent, refused, failed, uncertain; skipped and blocked by the service.
 
-    def __init__(self, context: JobContext[Any]) -> None:
+    `figures` are the run's own; its result, also when it is stopped, is those and the counts.
+    """
+
+    def __init__(self, context: JobContext[Any], figures: dict[str, Any]) -> None:
+        self.figures = figures
         self.counts = Counter(sent=0, refused=0, failed=0, uncertain=0)
         self._context = context
         self._failures_in_a_row = 0
@@ -51,17 +55,20 @@ class Deliveries:
         """Raise JobError once the service takes no message at all, or lets nobody know whether it does."""
         fault = self._fault
         if fault and (fault.permanent or self._failures_in_a_row >= FAILURES_IN_A_ROW):
-            raise JobError(f"Stopped sending: {fault}", permanent=fault.permanent, result=self.counts)
+            raise JobError(f"Stopped sending: {fault}", permanent=fault.permanent, result=self._result)
 
-    def finish(self, result: dict[str, Any]) -> dict[str, Any]:
+    def finish(self) -> dict[str, Any]:
         """The result with the counts. Raises JobError when messages are left that another attempt may well send."""
         self._context.messages.prune()
         told = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         self._context.log(f"Messages: {told or 'none to send'}")
-        result = {**result, **self.counts}
         if self.counts["failed"]:
-            raise JobError(f"{self.counts['failed']} messages could not be sent: {self._fault}", result=result)
-        return result
+            raise JobError(f"{self.counts['failed']} messages could not be sent: {self._fault}", result=self._result)
+        return self._result
+
+    @property
+    def _result(self) -> dict[str, Any]:
+        return {**self.figures, **self.counts}
 
     def _try(self, email: Email) -> "_End":
         try:

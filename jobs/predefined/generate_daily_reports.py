@@ -96,7 +96,8 @@ class GenerateDailyReportsJob(Job[GenerateDailyReportsParameters]):
         return self._send(context, report)
 
     def _send(self, context: JobContext[GenerateDailyReportsParameters], report: SalesReport) -> dict[str, Any]:
-        parameters, deliveries = context.parameters, Deliveries(context)
+        parameters, figures = context.parameters, {**_result(report), "knownBefore": 0}
+        deliveries = Deliveries(context, figures)
         deliveries.begin()
         context.messages.release(context.messages.abandoned())
         episode = f"{report.day.day} {context.run_id}" if parameters.resend else str(report.day.day)
@@ -106,9 +107,10 @@ class GenerateDailyReportsJob(Job[GenerateDailyReportsParameters]):
             if subject in claimed:
                 deliveries.send(subject, _letter(report, to=address, language=parameters.language))
             else:
+                figures["knownBefore"] += 1
                 context.log(f"{address} has the report of {report.day.day} already; `resend` would send it once more")
             context.progress(done, len(subjects), address)
-        return deliveries.finish({**_result(report), "knownBefore": len(subjects) - len(claimed)})
+        return deliveries.finish()
 
 
 def _read(listings: Listings, day: date) -> SalesReport:

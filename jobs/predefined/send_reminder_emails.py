@@ -49,9 +49,10 @@ class _Reminders:
         self, context: JobContext[SendReminderEmailsParameters], book: AppointmentBook, day: date, total: int
     ) -> None:
         self.context, self.book, self.day, self.total = context, book, day, total
-        self.deliveries = Deliveries(context)
+        self.figures: dict[str, Any] = {"day": day.isoformat(), "past": 0, "knownBefore": 0}
+        self.deliveries = Deliveries(context, self.figures)
         self.now: datetime = timezone.now()
-        self.past = self.seen = self.known = 0
+        self.handled = 0
 
     def send_all(self) -> dict[str, Any]:
         self.deliveries.begin()
@@ -61,9 +62,9 @@ class _Reminders:
         while batch := self.book.unreminded(self.day, after=after, at_most=size):
             after = batch[-1].id
             self._remind(batch)
-        if self.known:
-            self.context.log(f"{self.known} were refused before, or are in the hands of another run")
-        return self.deliveries.finish({"day": self.day.isoformat(), "past": self.past, "knownBefore": self.known})
+        if known := self.figures["knownBefore"]:
+            self.context.log(f"{known} were refused before, or are in the hands of another run")
+        return self.deliveries.finish()
 
     def _finish_what_others_began(self) -> None:
         """Marked by a run that is over, and not sent: sent now. Not marked any more: a candidate like any other."""
@@ -78,20 +79,20 @@ class _Reminders:
         upcoming = self._upcoming(batch)
         claimed = self.context.messages.claim([_subject(each) for each in upcoming])
         ours = [each for each in upcoming if _subject(each) in claimed]
-        self.known += len(upcoming) - len(ours)
+        self.figures["knownBefore"] += len(upcoming) - len(ours)
         marked = self.book.mark([each.id for each in ours])
         self.context.messages.release(_subject(each) for each in ours if each.id not in marked)
+        self._handled(len(batch) - len(marked))
         self._send([each for each in ours if each.id in marked])
-        self.seen += len(batch)
-        self.context.progress(min(self.seen, self.total), self.total, _("%(count)d sent") % {"count": self.sent})
 
-    @property
-    def sent(self) -> int:
-        return self.deliveries.counts["sent"]
+    def _handled(self, count: int) -> None:
+        self.handled += count
+        sent = _("%(count)d sent") % {"count": self.deliveries.counts["sent"]}
+        self.context.progress(min(self.handled, self.total), self.total, sent)
 
     def _upcoming(self, appointments: list[Appointment]) -> list[Appointment]:
         upcoming = [each for each in appointments if not each.is_over(self.now)]
-        self.past += len(appointments) - len(upcoming)
+        self.figures["past"] += len(appointments) - len(upcoming)
         return upcoming
 
     def _send(self, marked: list[Appointment]) -> None:
@@ -104,6 +105,7 @@ class _Reminders:
                 status = self.deliveries.send(_subject(appointment), self._letter(appointment))
                 if status not in (MessageStatus.SENT, MessageStatus.UNCERTAIN, None):
                     self.book.unmark([appointment.id])
+                self._handled(1)
                 self.deliveries.stop_if_useless()
         finally:
             given_back = self.context.messages.release(_subject(each) for each in left)

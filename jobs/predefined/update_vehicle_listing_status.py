@@ -61,9 +61,10 @@ class _Expiry:
     ) -> None:
         self.context, self.listings, self.directory = context, listings, directory
         self.before, self.total = before, total
-        self.deliveries = Deliveries(context)
+        self.figures = {"expired": 0, "days": context.parameters.days}
+        self.deliveries = Deliveries(context, self.figures)
         self.deliveries.counts["withoutAddress"] = 0
-        self.expired = self.seen = 0
+        self.handled = 0
 
     def expire_all(self) -> dict[str, Any]:
         parameters = self.context.parameters
@@ -75,12 +76,8 @@ class _Expiry:
             self.context.check_cancelled()
             after = batch[-1].id
             self._expire(batch)
-            self.seen += len(batch)
-            self.context.progress(
-                min(self.seen, self.total), self.total, _("%(count)d expired") % {"count": self.expired}
-            )
-        self.context.log(f"{self.expired} listings expired")
-        return self.deliveries.finish({"expired": self.expired, "days": parameters.days})
+        self.context.log(f"{self.figures['expired']} listings expired")
+        return self.deliveries.finish()
 
     def _tell_what_others_left(self) -> None:
         """Sellers of listings that a run marked and could not tell of. Renewed since, there is nothing to tell."""
@@ -93,13 +90,19 @@ class _Expiry:
         messages, tells = self.context.messages, self.context.parameters.notify_sellers
         claimed = messages.claim([_subject(listing) for listing in batch]) if tells else set()
         ids = [listing.id for listing in batch]
-        self.expired += self.listings.expire(ids, self.before)
+        self.figures["expired"] += self.listings.expire(ids, self.before)
         if not tells:
-            return
+            return self._handled(len(batch))
         # Asked again: of what is claimed here another run may have expired some, or its owner renewed it.
         ours = [listing for listing in self.listings.expired(ids) if _subject(listing) in claimed]
         messages.release(claimed - {_subject(listing) for listing in ours})
-        self._tell(ours)
+        self._handled(len(batch) - len(ours))
+        return self._tell(ours)
+
+    def _handled(self, count: int) -> None:
+        self.handled += count
+        expired = _("%(count)d expired") % {"count": self.figures["expired"]}
+        self.context.progress(min(self.handled, self.total), self.total, expired)
 
     def _tell(self, listings: list[Listing]) -> None:
         """Write to the sellers of claimed, expired listings; what is not reached is left for the next run."""
@@ -114,6 +117,7 @@ class _Expiry:
             else:
                 self.context.log(f"Listing {listing.id}: its seller has no e-mail address", level="WARNING")
                 self.deliveries.refuse(_subject(listing), "withoutAddress", "the seller has no e-mail address")
+            self._handled(1)
 
     def _letter(self, listing: Listing, address: str) -> Email:
         title = neutral_body_text(listing.title)
