@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from executions.models import Alert, Artifact, JobExecution
 from executions.output import RunOutput
+from jobs import registry
 from jobs.base import JobCancelled, JobParameters
 from jobs.enums import ExecutionStatus
 from jobs.gateways import Gateways
@@ -35,7 +36,7 @@ class RunContext:
         self.dry_run: bool = getattr(parameters, "dry_run", False)
         self.gateways = gateways
         self.state = StateStore(execution.job_id)
-        self.messages = Messages(execution.job_id, execution.id, running)
+        self.messages = Messages(registry.get(execution.job_type).name, execution.id, running)
         self._execution = execution
         self._output = output
         self._cancel_checked_at = 0.0

@@ -71,7 +71,7 @@ class JobContext(Protocol[P]):
 
     @property
     def messages(self) -> "Messages":
-        """What this job has sent, so that each message is sent once whatever happens to a run."""
+        """What jobs of this type have sent, so that each message is sent once whatever happens to a run."""
 
     def alert(self, subject: str, *, open: bool, message: str = "") -> UUID | None:
         """Open or close this job's alert about `subject`. Saying either again changes nothing.

@@ -63,7 +63,8 @@ class Deliveries:
         told = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         self._context.log(f"Messages: {told or 'none to send'}")
         if self.counts["failed"]:
-            raise JobError(f"{self.counts['failed']} messages could not be sent: {self._fault}", result=self._result)
+            text = f"{self.counts['failed']} messages could not be sent: {self._fault}"
+            raise JobError(text, permanent=bool(self._fault and self._fault.permanent), result=self._result)
         return self._result
 
     @property

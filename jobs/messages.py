@@ -1,4 +1,7 @@
-"""Messages that a job sends once each: what was claimed, sent, refused, or may have been sent.
+"""Messages that are sent once each: what was claimed, sent, refused, or may have been sent.
+
+They belong to a purpose, the job type's name, and not to one job: two jobs of one type, or one that is deleted and made
+again, tell nobody twice.
 
 A network gives no certainty. What is certain: a message is begun by one run only, its row says so before the request
 leaves, and a row that was begun and never ended is counted as uncertain and never sent again.
@@ -36,9 +39,9 @@ class MessageStatus(models.TextChoices):
 
 
 class SentMessage(models.Model):
-    """One message of a job about one subject. `run_id` is the execution that claimed it last."""
+    """One message about one subject. `run_id` is the execution that claimed it last."""
 
-    job = models.ForeignKey("jobs.ScheduledJob", on_delete=models.CASCADE, related_name="messages")
+    purpose = models.CharField(max_length=200)
     subject_id = models.CharField(max_length=SUBJECT_MAX_LENGTH)
     episode = models.CharField(max_length=100, blank=True)
     status = models.CharField(max_length=9, choices=MessageStatus.choices)
@@ -49,15 +52,15 @@ class SentMessage(models.Model):
 
     class Meta:
         constraints = [
-            UniqueConstraint(fields=["job", "subject_id", "episode"], name="message_once_per_episode"),
+            UniqueConstraint(fields=["purpose", "subject_id", "episode"], name="message_once_per_episode"),
         ]
         indexes = [
             models.Index(
-                fields=["job", "status"],
+                fields=["purpose", "status"],
                 condition=Q(status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING]),
                 name="message_under_way",
             ),
-            models.Index(fields=["job", "created_at"], name="message_age"),
+            models.Index(fields=["purpose", "created_at"], name="message_age"),
         ]
 
     def __str__(self) -> str:
@@ -65,20 +68,20 @@ class SentMessage(models.Model):
 
 
 class Messages:
-    """The messages of one job, in the hands of one run. `running` tells which of some runs still hold a worker."""
+    """The messages of one purpose, in the hands of one run. `running` tells which of some runs still hold a worker."""
 
     def __init__(
-        self, job_id: uuid.UUID, run_id: uuid.UUID, running: Callable[[Collection[uuid.UUID]], set[uuid.UUID]]
+        self, purpose: str, run_id: uuid.UUID, running: Callable[[Collection[uuid.UUID]], set[uuid.UUID]]
     ) -> None:
-        self._job_id, self._run_id, self._running = job_id, run_id, running
-        self._rows = SentMessage.objects.filter(job_id=job_id)
+        self._purpose, self._run_id, self._running = purpose, run_id, running
+        self._rows = SentMessage.objects.filter(purpose=purpose)
 
     def claim(self, subjects: Collection[Subject]) -> set[Subject]:
         """Those that this run may send: new ones, failed ones, and ones whose run is over and had not begun them."""
         with transaction.atomic():
             new = [
                 SentMessage(
-                    job_id=self._job_id, subject_id=subject.id, episode=subject.episode, run_id=self._run_id,
+                    purpose=self._purpose, subject_id=subject.id, episode=subject.episode, run_id=self._run_id,
                     status=MessageStatus.CLAIMED,
                 )
                 for subject in subjects
@@ -101,6 +104,11 @@ class Messages:
         return begun.filter(run_id__in=over).update(
             status=MessageStatus.UNCERTAIN, note="its run ended in the middle", changed_at=Now()
         )
+
+    def settled(self, subjects: Collection[Subject]) -> set[Subject]:
+        """Those that were begun by some run, or never will be: nobody is going to send them any more."""
+        about = self._rows.filter(subject_id__in={subject.id for subject in subjects})
+        return self._subjects(about.exclude(status__in=[MessageStatus.CLAIMED, MessageStatus.FAILED])) & set(subjects)
 
     def begin(self, subject: Subject) -> bool:
         """The request is about to leave. False: the message is not this run's any more, and must not be sent."""

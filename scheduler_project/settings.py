@@ -246,12 +246,12 @@ SCHEDULER_NOTIFICATION_SERVICE_URL = environment.http_url(env, "ServiceUrls__Not
 SCHEDULER_AUDIT_SERVICE_URL = environment.http_url(env, "ServiceUrls__AuditService")
 SCHEDULER_PRICING_AGENT_URL = environment.http_url(env, "ServiceUrls__PricingAgent")
 SCHEDULER_PRICING_ML_URL = environment.http_url(env, "ServiceUrls__PricingMlService")
-SCHEDULER_INTERNAL_API_KEY = env.str("Security__InternalApiKey", "")
+SCHEDULER_INTERNAL_API_KEY = env.str("Security__InternalApiKey", "").strip()
 # The key, issuer and audience of the tokens that this service shows to its neighbours.
 SCHEDULER_JWT = {
-    "key": env.str("Jwt__Key", ""),
-    "issuer": env.str("Jwt__Issuer", ""),
-    "audience": env.str("Jwt__Audience", ""),
+    "key": env.str("Jwt__Key", "").strip(),
+    "issuer": env.str("Jwt__Issuer", "").strip(),
+    "audience": env.str("Jwt__Audience", "").strip(),
 }
 # smtp://user:password@host:587?tls=starttls in the place of NotificationService.
 SCHEDULER_SMTP_URL = environment.server_url(env, "SCHEDULER_SMTP_URL", "", schemes=("smtp", "smtps"))

@@ -12,7 +12,8 @@ from jobs import business_days
 from jobs.gateways.databases import Rows, ServiceDatabase, ServiceDatabases
 from jobs.gateways.tables import Mapping, Table, one_of
 
-CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+# 9:30, 09:30:00, 9:30 PM, 9:30 p. m.; whatever says more is not understood, rather than misunderstood.
+CLOCK = re.compile(r"\s*(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?\s*(?:([ap])\.?\s*m\.?)?\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,16 @@ class Appointments:
 
 
 def _time(text: str | None) -> time | None:
-    """Of a `time`, an interval or a text such as 9:30."""
-    found = CLOCK.search(text or "")
+    """Of a `time`, an interval or a text such as 9:30 PM."""
+    found = CLOCK.fullmatch(text or "")
+    if not found:
+        return None
+    hour, half = int(found[1]), (found[3] or "").lower()
+    if half and not 1 <= hour <= 12:
+        return None
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
     try:
-        return time(int(found[1]), int(found[2])) if found else None
+        return time(hour, int(found[2]))
     except ValueError:
         return None

@@ -10,7 +10,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from jobs.gateways.errors import GatewayError, NotConfigured
-from jobs.gateways.tables import Table, check, variable_of
+from jobs.gateways.tables import Table, alias_of, check, variable_of
 
 CONNECT_SECONDS = 10
 # A batch waits no longer than this for somebody else's lock, and no statement of ours runs longer.
@@ -50,6 +50,14 @@ class ServiceDatabase:
     def value(self, query: Query, parameters: Mapping[str, Any] | None = None) -> Any:
         return self.rows(query, parameters)[0][0]
 
+    def column_type(self, table: Table, word: str) -> sql.SQL:
+        """What the column is, as PostgreSQL calls it: numeric(18,2)."""
+        query = sql.SQL(
+            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = {table}::regclass AND attname = {column} AND NOT attisdropped"
+        ).format(table=sql.Literal(table.identifier.as_string()), column=sql.Literal(table.columns[word]))
+        return sql.SQL(self.value(query))
+
     @contextmanager
     def streamed(
         self, query: Query, parameters: Mapping[str, Any] | None = None, *, at_once: int = 2_000
@@ -82,7 +90,7 @@ class ServiceDatabases:
     def address(self, alias: str) -> Mapping[str, str]:
         """Raises NotConfigured with the variable to set."""
         try:
-            return self.addresses[alias]
+            return self.addresses[alias_of(alias)]
         except KeyError:
             raise NotConfigured(f"The database {alias}", variable_of(alias)) from None
 
@@ -111,16 +119,14 @@ class ServiceDatabases:
             yield ServiceDatabase(alias, connection)
 
 
+# Somebody has to mend a name, a right, a type or a row before a retry can help.
 PERMANENT = (
+    psycopg.ProgrammingError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.NotSupportedError,
     errors.InvalidPassword,
     errors.InvalidAuthorizationSpecification,
-    errors.InvalidCatalogName,
-    errors.InsufficientPrivilege,
-    errors.UndefinedTable,
-    errors.UndefinedColumn,
-    errors.UndefinedFunction,
-    errors.DatatypeMismatch,
-    errors.SyntaxError,
 )
 # psycopg gives a refused connection no SQLSTATE: only the server's words tell these from an outage.
 PERMANENT_WORDS = ("password authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")

@@ -58,6 +58,7 @@ class Table:
 
     `only`: their column -> the value, or the values of which one, that a row must have to be there for us.
     `stamps`: their column -> what each of our changes writes into it.
+    `kept_days`: rows younger than so many days are never deleted, whatever a job is told.
     """
 
     database: str  # alias: vehiclessaleservice
@@ -65,6 +66,14 @@ class Table:
     columns: ReadOnlyMapping[str, str]
     only: ReadOnlyMapping[str, Any] = field(default_factory=dict)
     stamps: ReadOnlyMapping[str, Stamp] = field(default_factory=dict)
+    kept_days: int = 0
+
+    def __post_init__(self) -> None:
+        words = [self.name, *self.columns.values(), *self.only, *self.stamps, *map(str, self.only.values())]
+        if odd := [word for word in words if "%" in word]:
+            raise ImproperlyConfigured(
+                f"The table mapping of {self.name} holds a percent sign, which is not supported: {odd[0]!r}"
+            )
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -203,10 +212,19 @@ def mapping_named(name: str) -> Mapping:
 
 def one_of(column: sql.Composable, values: Iterable[Any]) -> sql.Composed:
     """A condition: the column has one of these values. Texts take on the column's type, so ids of any type match."""
-    listed = [sql.Literal(value) for value in values]
-    return sql.SQL("{} IN ({})").format(column, sql.SQL(", ").join(listed)) if listed else sql.SQL("FALSE").format()
+    wanted = list(values)
+    listed = [sql.Literal(value) for value in wanted if value is not None]
+    conditions = [sql.SQL("{} IS NULL").format(column)] if None in wanted else []
+    if listed:
+        conditions.append(sql.SQL("{} IN ({})").format(column, sql.SQL(", ").join(listed)))
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions)) if conditions else sql.SQL("FALSE").format()
+
+
+def alias_of(database: str) -> str:
+    """A database's name as the variables can spell it: in small letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9]", "_", database.lower())
 
 
 def variable_of(database: str) -> str:
     """The environment variable that holds the address of a service's database."""
-    return f"{re.sub(r'[^A-Z0-9]', '_', database.upper())}_DATABASE_CONNECTION_STRING"
+    return f"{alias_of(database).upper()}_DATABASE_CONNECTION_STRING"

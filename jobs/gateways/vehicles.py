@@ -52,6 +52,11 @@ class Listings:
     def table(self) -> Table:
         return self.mapping.vehicles
 
+    @property
+    def name_addresses(self) -> bool:
+        """Whether listings carry their sellers' e-mail addresses themselves, as far as those are known."""
+        return self.table.has("seller_email")
+
     # --- Expiry ------------------------------------------------------------------------------------------------------
     def count_expirable(self, before: datetime) -> int:
         return int(self.database.value(self._select(sql.SQL("count(*)"), self._is_expirable(before))))
@@ -63,12 +68,14 @@ class Listings:
         condition = sql.SQL("{} AND {}").format(self._is_expirable(before), behind)
         return _listings(self.database.rows(self._select(self._listing_columns(), condition) + page))
 
-    def expire(self, ids: Collection[str], before: datetime) -> int:
-        """Write the status of an expired listing where it is still due; return how many that were."""
+    def expire(self, ids: Collection[str], before: datetime) -> list[str]:
+        """Write the status of an expired listing where it is still due; return the ids of those that this changed."""
         query = sql.SQL(
             "UPDATE {table} SET {status} = {expired}{stamping} WHERE {one_of} AND {due} AND {counts}"
+            " RETURNING {id}::text"
         ).format(
             table=self.table.identifier,
+            id=self.table["id"],
             status=self.table["status"],
             expired=sql.Literal(self.mapping.statuses.expired),
             stamping=self.table.stamping,
@@ -76,7 +83,7 @@ class Listings:
             due=self._is_expirable(before),
             counts=self.table.counts,
         )
-        return self.database.change(query)
+        return [row[0] for row in self.database.rows(query)] if ids else []
 
     def expired(self, ids: Collection[str]) -> list[Listing]:
         """Those of them that are expired by now."""

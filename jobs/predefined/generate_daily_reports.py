@@ -95,17 +95,23 @@ class GenerateDailyReportsJob(Job[GenerateDailyReportsParameters]):
             return {**_result(report), "sent": 0, "wouldSend": len(context.parameters.recipients)}
         return self._send(context, report)
 
+    def _episode(self, context: JobContext[GenerateDailyReportsParameters], report: SalesReport) -> str:
+        """One for a day and a way of reporting it; for `resend`, one more that all attempts of this run share."""
+        episode = f"{report.day.day} {context.parameters.language}"
+        return f"{episode} {context.reference_time.isoformat()}" if context.parameters.resend else episode
+
     def _send(self, context: JobContext[GenerateDailyReportsParameters], report: SalesReport) -> dict[str, Any]:
         parameters, figures = context.parameters, {**_result(report), "knownBefore": 0}
         deliveries = Deliveries(context, figures)
         deliveries.begin()
         context.messages.release(context.messages.abandoned())
-        episode = f"{report.day.day} {context.run_id}" if parameters.resend else str(report.day.day)
-        subjects = {address: Subject(address, episode) for address in parameters.recipients}
+        subjects = {address: Subject(address, self._episode(context, report)) for address in parameters.recipients}
         claimed = context.messages.claim(subjects.values())
         for done, (address, subject) in enumerate(subjects.items(), start=1):
+            context.check_cancelled()
             if subject in claimed:
                 deliveries.send(subject, _letter(report, to=address, language=parameters.language))
+                deliveries.stop_if_useless()
             else:
                 figures["knownBefore"] += 1
                 context.log(f"{address} has the report of {report.day.day} already; `resend` would send it once more")

@@ -67,12 +67,19 @@ class _Reminders:
         return self.deliveries.finish()
 
     def _finish_what_others_began(self) -> None:
-        """Marked by a run that is over, and not sent: sent now. Not marked any more: a candidate like any other."""
+        """Marked by a run that is over, and not sent: sent now, if it is about this day.
+
+        What is not marked any more is a candidate like any other. For another day the words would be wrong: it is as
+        if nobody had claimed it.
+        """
         left = {subject.id: subject for subject in self.context.messages.abandoned()}
         marked = [each for each in self.book.reminded(left) if _subject(each) == left[each.id]]
-        upcoming = self._upcoming(marked)
-        self.context.messages.release(set(left.values()) - {_subject(each) for each in upcoming})
-        self._send(upcoming)
+        timely = self._upcoming([each for each in marked if each.day == self.day])
+        given_back = self.context.messages.release(set(left.values()) - {_subject(each) for each in timely})
+        self.book.unmark({each.id for each in marked if _subject(each) in given_back})
+        self._send(timely)
+        # Whoever stalled between claim and mark may have taken the mark away meanwhile.
+        self.book.mark([subject.id for subject in self.context.messages.settled([_subject(each) for each in timely])])
 
     def _remind(self, batch: list[Appointment]) -> None:
         self.context.check_cancelled()
@@ -102,8 +109,11 @@ class _Reminders:
             while left:
                 self.context.check_cancelled()
                 appointment = left.pop(0)
-                status = self.deliveries.send(_subject(appointment), self._letter(appointment))
-                if status not in (MessageStatus.SENT, MessageStatus.UNCERTAIN, None):
+                subject = _subject(appointment)
+                status = self.deliveries.send(subject, self._letter(appointment))
+                # Not ours any more: the mark set here goes, unless somebody else has sent for it.
+                is_taken = status is None and bool(self.context.messages.settled([subject]))
+                if status not in (MessageStatus.SENT, MessageStatus.UNCERTAIN) and not is_taken:
                     self.book.unmark([appointment.id])
                 self._handled(1)
                 self.deliveries.stop_if_useless()
@@ -117,7 +127,7 @@ class _Reminders:
             to=appointment.email,
             subject=lambda: _("Reminder: Appointment Tomorrow"),
             language=self.context.parameters.language,
-            context=lambda: {"sentences": [_sentence(appointment)]},
+            context=lambda: {"sentences": _sentences(appointment)},
         )
 
 
@@ -126,8 +136,7 @@ def _subject(appointment: Appointment) -> Subject:
     return Subject(appointment.id, f"{appointment.day} {appointment.email}"[:100])
 
 
-def _sentence(appointment: Appointment) -> str:
-    when = f"{date_format(appointment.day, 'l')}, {date_format(appointment.day, 'DATE_FORMAT')}"
-    if appointment.at:
-        when = _("%(time)s on %(day)s") % {"time": f"{appointment.at:%H:%M}", "day": when}
-    return _("Your appointment is scheduled for %(time)s.") % {"time": when}
+def _sentences(appointment: Appointment) -> list[str]:
+    day = f"{date_format(appointment.day, 'l')}, {date_format(appointment.day, 'DATE_FORMAT')}"
+    time = f"{appointment.at:%H:%M}" if appointment.at else day
+    return [_("Your appointment is scheduled for %(time)s") % {"time": time}, day]

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 from pydantic import Field
 
 from jobs.base import ChangingJobParameters, Job, JobContext, JobError
-from jobs.gateways.pricing import MarketPrice, PriceQuestion, PricingError, UnusablePrice
+from jobs.gateways.pricing import MarketPrice, PricingError, UnusablePrice
 from jobs.gateways.suggested_prices import PriceGroup, SuggestedPrices
 
-GROUPS_AT_ONCE = 100
+GROUPS_AT_ONCE = 500
 ROWS_AT_ONCE = 500
 CURRENCIES = ("DOP", "USD")
 CENT = Decimal("0.01")
@@ -22,6 +22,9 @@ RESUME = "sweep"
 # What was asked longer ago is asked again from the beginning: prices move.
 RESUME_WITHIN = timedelta(hours=24)
 LONGEST_WAIT_SECONDS = 60.0
+FAILED_KEPT = 500
+# One make that nobody knows a price of is no surprise; so many in a row are a wrong address or a broken service.
+UNUSABLE_IN_A_ROW = 20
 
 
 class SyncVehiclePricesParameters(ChangingJobParameters):
@@ -55,67 +58,79 @@ class _Sweep:
             "groups": total, "resumedAfter": 0, "asked": 0, "updated": 0, "unchanged": 0, "withoutPrice": 0,
             "unusable": 0, "failed": 0,
         }  # fmt: skip
-        self.failures_in_a_row = 0
+        self.after: PriceGroup | None = None
+        self.done = 0
+        self.failed: list[PriceGroup] = []  # asked once more at the end
+        self.failures_in_a_row = self.unusable_in_a_row = 0
         self.next_question_at = time.monotonic()
 
     def sweep(self) -> dict[str, Any]:
-        after, done = self._resume_point()
-        self.counts["resumedAfter"] = done
-        failed: list[PriceGroup] = []
-        while groups := self.prices.groups(after=after, at_most=GROUPS_AT_ONCE):
+        self._resume()
+        while groups := self.prices.groups(after=self.after, at_most=GROUPS_AT_ONCE):
             for group in groups:
                 self.context.check_cancelled()
-                if not self._sync(group):
-                    failed.append(group)
-                after, done = group, done + 1
-                if not self.failures_in_a_row:  # else the next run goes on from the first of this row
-                    self._keep(after, done)
-                self.context.progress(min(done, self.total), self.total, f"{group.make} {group.model} {group.year}")
-        failed = [group for group in failed if not self._sync(group)]
+                self.after, self.done = group, self.done + 1
+                self._sync(group)
+                self._keep()
+                self.context.progress(min(self.done, self.total), self.total, str(group))
+        self._ask_failed_ones_again()
         self.context.state.set(RESUME, None)
         self._say()
-        if failed:
-            raise JobError(f"{len(failed)} groups got no answer; all others were done", result=self.counts)
         return self.counts
 
-    def _sync(self, group: PriceGroup) -> bool:
-        """Ask for one group and write what was answered; False when no answer came.
+    def _ask_failed_ones_again(self) -> None:
+        for _number in range(len(self.failed)):
+            self.context.check_cancelled()
+            self._sync(self.failed.pop(0))
+            self._keep()
+        if self.failed:
+            raise JobError(f"{len(self.failed)} groups got no answer; all others were done", result=self.counts)
 
-        Raises JobError once the service fails again and again.
+    def _sync(self, group: PriceGroup) -> None:
+        """Ask for one group and write what was answered; without an answer it joins the failed ones.
+
+        Raises JobError once the service fails, or answers uselessly, again and again.
         """
-        name = f"{group.make} {group.model} {group.year}, {group.middle(self.prices.width)} km"
         try:
             price = self._ask(group)
         except UnusablePrice as fault:
-            self.counts["unusable"] += 1
-            self.failures_in_a_row = 0
-            self.context.log(f"{name}: left as it is: {fault}", level="WARNING")
-            return True
+            return self._unusable(group, fault)
         except PricingError as fault:
-            self._failed(name, fault)
-            return False
-        self.failures_in_a_row = 0
-        found = self.prices.suggest(group, _by_currency(price), at_once=ROWS_AT_ONCE)
+            return self._failure(group, fault)
+        self.failures_in_a_row = self.unusable_in_a_row = 0
+        found = self.prices.suggest(
+            group, _by_currency(price), at_once=ROWS_AT_ONCE, check_cancelled=self.context.check_cancelled
+        )
         self.counts["updated"] += found.updated
         self.counts["unchanged"] += found.unchanged
         self.counts["withoutPrice"] += found.without_price
-        return True
+        return None
 
-    def _failed(self, name: str, fault: PricingError) -> None:
+    def _unusable(self, group: PriceGroup, fault: UnusablePrice) -> None:
+        self.counts["unusable"] += 1
+        self.failures_in_a_row = 0
+        self.unusable_in_a_row += 1
+        self.context.log(f"{group}: left as it is: {fault}", level="WARNING")
+        if self.unusable_in_a_row >= UNUSABLE_IN_A_ROW:
+            text = f"stopped: {self.unusable_in_a_row} answers in a row were no prices; look at the service: {fault}"
+            raise JobError(text, permanent=True, result=self.counts)
+
+    def _failure(self, group: PriceGroup, fault: PricingError) -> None:
         self.counts["failed"] += 1
         self.failures_in_a_row += 1
-        self.context.log(f"{name}: {fault}", level="WARNING")
+        self.failed.append(group)
+        self.context.log(f"{group}: {fault}", level="WARNING")
         if fault.permanent or self.failures_in_a_row >= self.context.parameters.failures_in_a_row:
+            self._keep()
             text = f"stopped after {self.failures_in_a_row} failures in a row; the next run goes on from here: {fault}"
             raise JobError(text, permanent=fault.permanent, result=self.counts)
 
     def _ask(self, group: PriceGroup) -> MarketPrice:
         """One question, and once more when the service says how long to wait and that is bearable."""
-        question = PriceQuestion(group.make, group.model, group.year, group.middle(self.prices.width))
         self._wait_for_turn()
         self.counts["asked"] += 1
         try:
-            return self.context.gateways.prices.ask(question)
+            return self.context.gateways.prices.ask(group.question)
         except PricingError as fault:
             wait = fault.retry_after_seconds
             if wait is None or wait > LONGEST_WAIT_SECONDS:
@@ -124,7 +139,7 @@ class _Sweep:
         self.next_question_at = time.monotonic() + wait
         self._wait_for_turn()
         self.counts["asked"] += 1
-        return self.context.gateways.prices.ask(question)
+        return self.context.gateways.prices.ask(group.question)
 
     def _wait_for_turn(self) -> None:
         while (left := self.next_question_at - time.monotonic()) > 0:
@@ -133,19 +148,29 @@ class _Sweep:
         self.next_question_at = time.monotonic() + 1 / self.context.parameters.requests_per_second
 
     # --- Where it stands ---------------------------------------------------------------------------------------------
-    def _resume_point(self) -> tuple[PriceGroup | None, int]:
+    def _resume(self) -> None:
+        """Go on behind the last group that an earlier run asked for, unless that was long ago."""
         kept = self.context.state.get(RESUME)
         if not kept or kept["width"] != self.prices.width:
-            return None, 0
+            return
         if timezone.now() - datetime.fromisoformat(kept["at"]) > RESUME_WITHIN:
-            return None, 0
-        self.context.log(f"An earlier run did {kept['done']} of them; going on from there")
-        return PriceGroup(*kept["after"]), kept["done"]
+            return
+        self.after = PriceGroup.of(kept["after"]) if kept["after"] else None
+        self.done, self.failed = kept["done"], [PriceGroup.of(key) for key in kept["failed"]]
+        self.counts["resumedAfter"] = self.done
+        self.context.log(
+            f"An earlier run asked for {self.done} of them, {len(self.failed)} in vain; going on from there"
+        )
 
-    def _keep(self, after: PriceGroup, done: int) -> None:
-        position = [after.make, after.model, after.year, after.band]
-        at = timezone.now().isoformat()
-        self.context.state.set(RESUME, {"after": position, "done": done, "width": self.prices.width, "at": at})
+    def _keep(self) -> None:
+        position = {
+            "after": self.after and self.after.key,
+            "done": self.done,
+            "failed": [group.key for group in self.failed[:FAILED_KEPT]],
+            "width": self.prices.width,
+            "at": timezone.now().isoformat(),
+        }
+        self.context.state.set(RESUME, position)
 
     def _say(self) -> None:
         text = "{asked} questions; {updated} prices set, {unchanged} stay as they are".format(**self.counts)

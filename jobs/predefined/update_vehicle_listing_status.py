@@ -13,7 +13,6 @@ from jobs.base import ChangingJobParameters, Job, JobContext
 from jobs.deliveries import Deliveries
 from jobs.gateways.content_rules import neutral_body_text
 from jobs.gateways.notifications import Email
-from jobs.gateways.users import UserDirectory
 from jobs.gateways.vehicles import Listing, Listings
 from jobs.letters import Language
 from jobs.messages import Subject
@@ -35,13 +34,12 @@ class UpdateVehicleListingStatusJob(Job[UpdateVehicleListingStatusParameters]):
 
     def execute(self, context: JobContext[UpdateVehicleListingStatusParameters]) -> Mapping[str, Any]:
         before = context.reference_time - timedelta(days=context.parameters.days)
-        vehicles, users = context.gateways.vehicles, context.gateways.users
-        with vehicles.open() as listings, users.open() as directory:
+        with context.gateways.vehicles.open() as listings:
             total = listings.count_expirable(before)
             context.log(f"{total} active listings were published before {before:%Y-%m-%d %H:%M} UTC")
             if context.dry_run:
                 return {"expired": 0, "wouldExpire": total, "days": context.parameters.days}
-            return _Expiry(context, listings, directory, before, total).expire_all()
+            return _Expiry(context, listings, before, total).expire_all()
 
 
 class _Expiry:
@@ -55,12 +53,10 @@ class _Expiry:
         self,
         context: JobContext[UpdateVehicleListingStatusParameters],
         listings: Listings,
-        directory: UserDirectory,
         before: datetime,
         total: int,
     ) -> None:
-        self.context, self.listings, self.directory = context, listings, directory
-        self.before, self.total = before, total
+        self.context, self.listings, self.before, self.total = context, listings, before, total
         self.figures = {"expired": 0, "days": context.parameters.days}
         self.deliveries = Deliveries(context, self.figures)
         self.deliveries.counts["withoutAddress"] = 0
@@ -69,6 +65,8 @@ class _Expiry:
     def expire_all(self) -> dict[str, Any]:
         parameters = self.context.parameters
         if parameters.notify_sellers:
+            if not self.listings.name_addresses:
+                self._addresses(set())  # is it there? asked before anything is changed
             self.deliveries.begin()
             self._tell_what_others_left()
         after: str | None = None
@@ -87,14 +85,20 @@ class _Expiry:
         self._tell(untold)
 
     def _expire(self, batch: list[Listing]) -> None:
-        messages, tells = self.context.messages, self.context.parameters.notify_sellers
-        claimed = messages.claim([_subject(listing) for listing in batch]) if tells else set()
-        ids = [listing.id for listing in batch]
-        self.figures["expired"] += self.listings.expire(ids, self.before)
-        if not tells:
+        """Expire what is claimed here, and what nobody will be told of any more; the rest is in another run's hands.
+
+        The seller is told by whoever changed the listing, and by nobody else.
+        """
+        messages, by_id = self.context.messages, {listing.id: listing for listing in batch}
+        if not self.context.parameters.notify_sellers:
+            self.figures["expired"] += len(self.listings.expire(by_id, self.before))
             return self._handled(len(batch))
-        # Asked again: of what is claimed here another run may have expired some, or its owner renewed it.
-        ours = [listing for listing in self.listings.expired(ids) if _subject(listing) in claimed]
+        subjects = [_subject(listing) for listing in batch]
+        claimed = messages.claim(subjects)
+        due = {subject.id for subject in claimed | messages.settled(subjects)}
+        changed = self.listings.expire(due, self.before)
+        self.figures["expired"] += len(changed)
+        ours = [by_id[key] for key in changed if _subject(by_id[key]) in claimed]
         messages.release(claimed - {_subject(listing) for listing in ours})
         self._handled(len(batch) - len(ours))
         return self._tell(ours)
@@ -107,7 +111,7 @@ class _Expiry:
     def _tell(self, listings: list[Listing]) -> None:
         """Write to the sellers of claimed, expired listings; what is not reached is left for the next run."""
         missing = {listing.seller_id for listing in listings if not listing.seller_email}
-        addresses = self.directory.addresses(missing)
+        addresses = self._addresses(missing) if missing else {}
         for listing in listings:
             self.context.check_cancelled()
             address = listing.seller_email or addresses.get(listing.seller_id, "")
@@ -118,6 +122,10 @@ class _Expiry:
                 self.context.log(f"Listing {listing.id}: its seller has no e-mail address", level="WARNING")
                 self.deliveries.refuse(_subject(listing), "withoutAddress", "the seller has no e-mail address")
             self._handled(1)
+
+    def _addresses(self, seller_ids: set[str]) -> dict[str, str]:
+        with self.context.gateways.users.open() as directory:
+            return directory.addresses(seller_ids)
 
     def _letter(self, listing: Listing, address: str) -> Email:
         title = neutral_body_text(listing.title)

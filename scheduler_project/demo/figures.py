@@ -100,7 +100,7 @@ def figures(databases: DemoDatabases, now: datetime) -> list[Figure]:
         "yesterday": business_days.begin_of(day - business_days.ONE_DAY),
         "today": business_days.begin_of(day),
         "tomorrow": day + business_days.ONE_DAY,
-        "log_limit": now - timedelta(days=KEPT_DAYS),
+        "log_limit": business_days.begin_of(day - timedelta(days=KEPT_DAYS)),
         "listing_limit": now - timedelta(days=ACTIVE_DAYS),
         "backed_up": [databases.name(service) for service in BACKED_UP],
         "watched": list(HEALTH_OF),

@@ -21,7 +21,7 @@ def job() -> ScheduledJob:
 
 
 def of_run(run: JobExecution) -> Messages:
-    return Messages(run.job_id, run.id, running)
+    return Messages(run.job_type, run.id, running)
 
 
 def statuses() -> dict[str, str]:
@@ -114,9 +114,19 @@ def test_releasing_gives_back_only_what_this_run_has_not_begun(job: ScheduledJob
     assert statuses() == {"1": "Sending", "3": "Claimed"}
 
 
-def test_messages_of_another_job_are_another_matter(job: ScheduledJob) -> None:
+def test_messages_of_another_type_are_another_matter_and_those_of_another_job_of_this_type_are_not(
+    job: ScheduledJob,
+) -> None:
     of_run(started(job)).claim([ONE])
-    assert of_run(started(a_job("other"))).claim([ONE]) == {ONE}
+    assert of_run(started(a_job("same type"))).claim([ONE]) == set()
+    assert of_run(started(a_job("other type", job_type="SweepingJob"))).claim([ONE]) == {ONE}
+
+
+def test_what_nobody_will_send_any_more_is_settled(job: ScheduledJob) -> None:
+    messages = of_run(started(job))
+    messages.claim([ONE, TWO])
+    messages.begin(ONE)
+    assert messages.settled([ONE, TWO, THREE]) == {ONE}
 
 
 def test_what_is_older_than_any_episode_is_forgotten(job: ScheduledJob) -> None:
@@ -128,5 +138,5 @@ def test_what_is_older_than_any_episode_is_forgotten(job: ScheduledJob) -> None:
 
 
 def test_a_run_that_nobody_knows_counts_as_over(job: ScheduledJob) -> None:
-    Messages(job.id, uuid.uuid4(), running).claim([ONE])
+    Messages(job.job_type, uuid.uuid4(), running).claim([ONE])
     assert of_run(started(job)).abandoned() == {ONE}

@@ -122,3 +122,18 @@ def test_a_job_is_told_before_anything_is_done(okla: Okla) -> None:
     gateway = Appointments(ServiceDatabases(okla.addresses), replace(ORIGINAL, appointments=table))
     with pytest.raises(MappingError, match='no column "Sent"'), gateway.open():
         pytest.fail("it was opened")
+
+
+def test_a_value_may_be_that_there_is_none(okla: Okla) -> None:
+    with okla.connect("errorservice") as connection:
+        assert one_of(sql.Identifier("x"), [None]).as_string(connection) == '("x" IS NULL)'
+        assert one_of(sql.Identifier("x"), [1, None]).as_string(connection) == '("x" IS NULL OR "x" IN (1))'
+
+
+def test_a_percent_sign_is_refused_at_once_since_statements_have_parameters() -> None:
+    with pytest.raises(ImproperlyConfigured, match="percent sign"):
+        Table("errorservice", "Logs", {"id": "Id"}, only={"Level": "50%"})
+
+
+def test_a_name_that_a_variable_cannot_spell_is_found_all_the_same() -> None:
+    assert ServiceDatabases({"pricing_ml": {"host": "db"}}).address("pricing-ML") == {"host": "db"}

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
+from werkzeug import Response
 
 from executions.models import Artifact
 from jobs import registry
@@ -138,6 +139,27 @@ def test_whoever_it_did_not_reach_gets_it_from_the_next_attempt_and_nobody_twice
     notifications.answers.clear()
     assert run_job(JOB, at=RUN_AT, recipients=recipients).result["sent"] == 1
     assert notifications.recipients == recipients
+
+
+def test_a_retry_of_a_resend_reaches_whom_the_first_attempt_did_not_and_nobody_twice(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    recipients = ["ana@example.com", "ben@example.com"]
+    notifications.answers["ben@example.com"] = lambda: saying("Failed")
+    assert run_job(JOB, at=RUN_AT, recipients=recipients, resend=True).status == "Failed"
+    notifications.answers.clear()
+    assert run_job(JOB, at=RUN_AT, recipients=recipients, resend=True).result["sent"] == 1
+    assert notifications.recipients == recipients
+
+
+def test_a_service_whose_key_is_not_set_is_not_tried_again(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    notifications.answers["admin@okla.com.do"] = lambda: Response(
+        '{"error": "Internal API key is not configured"}', 503, content_type="application/json"
+    )
+    ran = run_job(JOB, at=RUN_AT)
+    assert (ran.status, ran.outcome.can_retry, len(notifications.asked)) == ("Failed", False, 1)
 
 
 def test_a_dry_run_keeps_the_report_and_sends_nothing(

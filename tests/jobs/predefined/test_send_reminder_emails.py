@@ -9,11 +9,16 @@ import pytest
 from django.utils import timezone
 from werkzeug import Response
 
-from executions.context import running
-from jobs import business_days
+from executions.claims import Claim
+from executions.context import RunContext, running
+from executions.executor import JobExecutor
+from executions.output import RunOutput
+from jobs import business_days, gateways
+from jobs.gateways.appointments import _time
 from jobs.messages import Messages, MessageStatus, SentMessage, Subject
 from jobs.models import ScheduledJob
-from tests.factories import ended, started
+from jobs.predefined.send_reminder_emails import SendReminderEmailsParameters, _Reminders
+from tests.factories import a_job, ended, started
 from tests.jobs.conftest import Ran
 from tests.jobs.predefined.conftest import NotificationPeer, saying
 from tests.okla import Okla
@@ -41,7 +46,7 @@ def reminded(okla: Okla) -> list[str]:
 def messages_of(ran: Ran) -> Messages:
     """The messages of a run of the same job that then dies."""
     dead = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
-    messages = Messages(dead.job_id, dead.id, running)
+    messages = Messages(JOB, dead.id, running)
     ended(dead)
     return messages
 
@@ -75,8 +80,9 @@ def test_the_message_says_when_in_both_languages_or_in_one(
     run_job(JOB)
     (mail,) = notifications.sent
     assert mail["subject"] == "Reminder: Appointment Tomorrow / Recordatorio: su cita es mañana"
-    assert "Your appointment is scheduled for 09:05 on " in mail["body"]
-    assert "Su cita es el " in mail["body"]
+    assert "Your appointment is scheduled for 09:05</p>" in mail["body"]
+    assert "Su cita está programada para: 09:05</p>" in mail["body"]
+    assert str(TOMORROW.year) in mail["body"]
     assert mail["isHtml"] is True
     appointment(okla, "ben@example.com")
     run_job(JOB, language="es")
@@ -266,13 +272,65 @@ def test_killed_between_a_known_failure_and_taking_the_mark_away_the_next_run_se
     assert run_job(JOB).result["sent"] == 1
 
 
-def test_what_a_dead_run_left_and_is_past_by_now_is_dropped(
-    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+@pytest.mark.parametrize("days", [-1, 0])
+def test_what_a_dead_run_left_for_another_day_is_not_announced_as_tomorrows(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], days: int
 ) -> None:
     ran = run_job(JOB)
-    yesterday = TODAY - timedelta(days=1)
-    key = appointment(okla, "ana@example.com", yesterday, ReminderSent=True)
-    messages_of(ran).claim([subject_of(key, "ana@example.com", yesterday)])
-    assert run_job(JOB).result["past"] == 1
+    day = TODAY + timedelta(days=days)
+    key = appointment(okla, "ana@example.com", day, at="23:59", ReminderSent=True)
+    messages_of(ran).claim([subject_of(key, "ana@example.com", day)])
+    assert run_job(JOB).status == "Completed"
     assert notifications.asked == []
-    assert not SentMessage.objects.filter(status=MessageStatus.CLAIMED).exists()
+    assert reminded(okla) == []
+    assert not SentMessage.objects.exists()
+
+
+def test_a_run_that_stalled_before_it_marked_takes_its_mark_away_when_it_may_not_send(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    """It claims and stalls, is given up, and what it claimed is taken over; then it wakes up and goes on."""
+    ran = run_job(JOB)
+    key = appointment(okla, "ana@example.com")
+    stalled = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
+    with gateways.current().appointments.open() as book:
+        context = RunContext(stalled, SendReminderEmailsParameters(), RunOutput(stalled.id), gateways.current())
+        reminders = _Reminders(context, book, TOMORROW, 1)
+        batch = book.unreminded(TOMORROW, after=None, at_most=10)
+        context.messages.claim([subject_of(key, "ana@example.com")])
+        ended(stalled)
+        heir = Messages(JOB, started(ScheduledJob.objects.get(pk=ran.execution.job_id)).id, running)
+        heir.release(heir.abandoned())
+        book.mark([key])
+        reminders._send(batch)
+    assert notifications.asked == []
+    assert reminded(okla) == []
+
+
+def test_two_jobs_of_this_type_remind_nobody_twice(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    key = appointment(okla, "ana@example.com")
+    run_job(JOB)
+    okla.execute("appointmentservice", 'UPDATE "Appointments" SET "ReminderSent" = false WHERE "Id" = %s', [key])
+    other = started(a_job("another one", job_type=JOB))
+    assert JobExecutor(Claim(other, RunOutput(other.id))).execute().result["knownBefore"] == 1
+    assert len(notifications.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("9:30", "09:30"), ("09:30:00", "09:30"), ("02:30 PM", "14:30"), ("12:05 am", "00:05"),
+        ("12:00 p. m.", "12:00"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_a_text_is_read_as_people_write_it(text: str, shown: str) -> None:
+    assert f"{_time(text):%H:%M}" == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", None, "noon", "25:00", "9:75", "1 day, 9:30:00", "13:00 PM", "9:30 or 10:30", "-9:30"]
+)
+def test_a_time_that_says_something_else_is_none(text: str | None) -> None:
+    assert _time(text) is None

@@ -115,7 +115,8 @@ def test_a_second_run_asks_again_and_says_that_nothing_changed(
     "answer",
     [
         price(-1, -1), price(0, 0), price("1200000", None), price(True, True), price(1e300, 1e300), price(None, None),
-        Response("NaN"), Response('{"precioSugeridoDop": NaN}'), Response("<html>"), Response("[]"), Response("", 404),
+        Response("NaN"), Response('{"precioSugeridoDop": NaN}'), Response("<html>"), Response("[]"),
+        Response('{"detail": "no such model"}', 404, content_type="application/json"),
     ],
 )  # fmt: skip
 def test_an_answer_that_is_no_price_is_counted_and_changes_nothing(
@@ -130,7 +131,7 @@ def test_an_answer_that_is_no_price_is_counted_and_changes_nothing(
     assert "Toyota Corolla 2020, 25000 km: left as it is" in ran.output
 
 
-def test_a_row_of_failures_ends_the_run_and_the_next_one_goes_on_where_it_began(
+def test_a_row_of_failures_ends_the_run_and_the_next_one_goes_on_and_asks_the_failed_ones_again(
     okla: Okla, market: Market, run_job: Callable[..., Ran]
 ) -> None:
     for letter in "ABCDEFGH":
@@ -144,8 +145,8 @@ def test_a_row_of_failures_ends_the_run_and_the_next_one_goes_on_where_it_began(
     market.by_model.clear()
     market.asked.clear()
     again = run_job(JOB, **FAST)
-    assert (again.status, again.result["resumedAfter"], again.result["updated"]) == ("Completed", 2, 6)
-    assert market.models == [f"Model {letter}" for letter in "CDEFGH"]
+    assert (again.status, again.result["resumedAfter"], again.result["updated"]) == ("Completed", 5, 6)
+    assert market.models == [f"Model {letter}" for letter in "FGHCDE"]
     assert not JobState.objects.exists()
 
 
@@ -158,6 +159,56 @@ def test_a_single_failure_is_asked_about_once_more_at_the_end(
     ran = run_job(JOB, **FAST)
     assert (ran.status, ran.result["updated"]) == ("Completed", 2)
     assert market.models == ["Camry", "Corolla", "Camry"]
+
+
+def test_a_single_failure_before_the_row_that_ends_a_run_is_not_forgotten(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    for letter in "ABCD":
+        vehicle(okla, f"Model {letter}")
+    for letter in "AC":
+        market.by_model[f"Model {letter}"] = Response("no", 500)
+    assert run_job(JOB, failuresInARow=2, **FAST).status == "Failed"  # A and C, once more at the end
+    market.by_model.clear()
+    market.asked.clear()
+    again = run_job(JOB, **FAST)
+    assert (again.status, again.result["updated"]) == ("Completed", 2)
+    assert market.models == ["Model A", "Model C"]
+
+
+def test_answers_that_are_all_useless_fail_the_run(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
+    for number in range(25):
+        vehicle(okla, f"Model {number}")
+        market.by_model[f"Model {number}"] = price(-1, -1)
+    ran = run_job(JOB, **FAST)
+    assert ran.status == "Failed" and not ran.outcome.can_retry
+    assert "20 answers in a row were no prices" in str(ran.outcome.error_message)
+    assert len(market.asked) == 20
+
+
+@pytest.mark.parametrize("column_type", ["numeric(18,0)", "integer"])
+def test_a_column_that_rounds_is_written_once(
+    okla: Okla, market: Market, run_job: Callable[..., Ran], column_type: str
+) -> None:
+    okla.execute("vehiclessaleservice", f'ALTER TABLE "Vehicles" ALTER COLUMN "SuggestedPrice" TYPE {column_type}')
+    try:
+        key = vehicle(okla)
+        market.by_model["Corolla"] = price(1_234_567.89, 20_000)
+        assert run_job(JOB, **FAST).result["updated"] == 1
+        assert suggested(okla, key) == 1_234_568
+        assert run_job(JOB, **FAST).result["updated"] == 0
+    finally:
+        okla.execute("vehiclessaleservice", 'ALTER TABLE "Vehicles" ALTER COLUMN "SuggestedPrice" TYPE numeric(18,2)')
+
+
+def test_a_vehicle_that_somebody_holds_does_not_hold_up_the_others(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    held, free = vehicle(okla), vehicle(okla)
+    with okla.connect("vehiclessaleservice") as connection, connection.transaction():
+        connection.execute('SELECT 1 FROM "Vehicles" WHERE "Id" = %s FOR UPDATE', [held])
+        assert run_job(JOB, **FAST).result["updated"] == 1
+    assert (suggested(okla, held), bool(suggested(okla, free))) == (None, True)
 
 
 def test_retry_after_is_obeyed(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:

@@ -133,7 +133,7 @@ def test_killed_between_expiring_and_telling_the_next_run_tells_unless_it_was_re
         "vehiclessaleservice",
         'SELECT "Id"::text, ("PublishedAt" AT TIME ZONE \'UTC\')::text || \'+00\' FROM "Vehicles"',
     )
-    Messages(dead.job_id, dead.id, running).claim([Subject(key, published) for key, published in rows])
+    Messages(JOB, dead.id, running).claim([Subject(key, published) for key, published in rows])
     ended(dead)
     again = run_job(JOB)
     assert (again.result["expired"], again.result["sent"]) == (0, 1)
@@ -189,3 +189,31 @@ def test_the_original_documents_type_is_an_alias(
     ran = run_job("CleanupExpiredListingsJob")
     assert ran.result["expired"] == 1
     assert ran.execution.job_type == "CleanupExpiredListingsJob"
+
+
+def test_two_jobs_of_this_type_tell_each_seller_once(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    """The second one finds the listing active, and expired by the first one before it could change it."""
+    vehicle(okla, seller(okla, "ana@example.com"))
+    runs = [run_job(JOB), run_job("CleanupExpiredListingsJob")]
+    assert [ran.result["expired"] for ran in runs] == [1, 0]
+    assert [ran.result["sent"] for ran in runs] == [1, 0]
+
+
+def test_without_anybody_to_tell_the_users_are_not_needed(
+    okla: Okla, configured: Callable[..., None], run_job: Callable[..., Ran]
+) -> None:
+    configured(SCHEDULER_SERVICE_DATABASES={"vehiclessaleservice": okla.addresses["vehiclessaleservice"]})
+    vehicle(okla, str(uuid4()))
+    assert run_job(JOB, notifySellers=False).result["expired"] == 1
+
+
+def test_where_somebody_is_to_be_told_the_users_are_asked_for_before_anything_is_changed(
+    okla: Okla, notifications: NotificationPeer, configured: Callable[..., None], run_job: Callable[..., Ran]
+) -> None:
+    configured(SCHEDULER_SERVICE_DATABASES={"vehiclessaleservice": okla.addresses["vehiclessaleservice"]})
+    vehicle(okla, str(uuid4()))
+    ran = run_job(JOB)
+    assert "USERSERVICE_DATABASE_CONNECTION_STRING" in str(ran.outcome.error_message)
+    assert expired(okla) == 0
