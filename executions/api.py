@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from executions import dispatch, ledger
+from executions import control, dispatch, ledger
 from executions.models import ExecutionQuerySet, JobExecution
 from executions.pages import HistoryPages
 from executions.serializers import (
@@ -82,6 +82,31 @@ class ExecutionView(APIView):
     @extend_schema(responses=ExecutionSerializer)
     def get(self, request: Request, execution_id: str) -> Response:
         return Response(ExecutionSerializer(find_execution(execution_id)).data)
+
+
+class CancelView(APIView):
+    """End a queued run at once; ask a running one to stop, and end its process after 10 s."""
+
+    roles = {"POST": "operator"}
+
+    @extend_schema(request=None, responses={202: ExecutionSerializer})
+    def post(self, request: Request, execution_id: str) -> Response:
+        control.cancel(JobExecution.objects.only("id").get(pk=execution_key(execution_id)))
+        return Response(ExecutionSerializer(find_execution(execution_id)).data, status=status.HTTP_202_ACCEPTED)
+
+
+class RetryView(APIView):
+    """Queue one more attempt of a run that has ended. It is not tried again by itself."""
+
+    roles = {"POST": "operator"}
+
+    @extend_schema(request=None, responses={202: ExecutionSerializer})
+    def post(self, request: Request, execution_id: str) -> Response:
+        attempt = control.retry(JobExecution.objects.get(pk=execution_key(execution_id)), by=caller(request))
+        location = reverse("execution", args=[attempt.id])
+        return Response(
+            ExecutionSerializer(attempt).data, status=status.HTTP_202_ACCEPTED, headers={"Location": location}
+        )
 
 
 class PlainText(BaseRenderer):

@@ -82,18 +82,19 @@ def relay_lost() -> int:
 
 def held_by_broker(queue: str) -> int:
     """How many messages wait in this queue of the broker. Raises BROKER_ERRORS when it cannot be asked."""
-    with _connection() as connection:
+    with connection() as broker:
         try:
-            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)  # type: ignore[attr-defined]
+            return int(broker.default_channel.queue_declare(queue, passive=True).message_count)  # type: ignore[attr-defined]
         except ChannelError:
             return 0  # an empty queue does not exist for this transport
 
 
 def _producers() -> ProducerPool:
-    return cast(ProducerPool, pools.producers[_connection()])
+    return cast(ProducerPool, pools.producers[connection()])
 
 
-def _connection() -> Connection:
+def connection() -> Connection:
+    """To the broker, for somebody who cannot wait for it."""
     return current_app.connection_for_write(transport_options=HASTY)
 
 

@@ -71,18 +71,18 @@ def fire_due() -> int:
 
 def settle(jobs: Sequence[ScheduledJob], now: datetime) -> list[JobExecution]:
     """Write the rows of all due times up to `now` of these locked jobs, and move their next due time past it."""
-    activities = _activities(jobs)
+    under_way = activities(jobs)
     rows, next_times = [], []
     for job in jobs:
         if job.next_execution_at is None or job.next_execution_at > now:
             continue
         due_times = list(islice(job.schedule.between(job.next_execution_at - _TICK, now), DUE_TIMES_PER_BATCH))
-        planned = plan(job, due_times, now=now, activity=activities[job.id])
+        planned = plan(job, due_times, now=now, activity=under_way[job.id])
         rows += [_row(job, each, now) for each in planned]
         job.next_execution_at = job.schedule.next_after(due_times[-1] if due_times else now)
         next_times.append((job.id, job.next_execution_at))
     insert(rows)
-    _make_way([job.id for job in jobs if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING], rows, now)
+    make_way([job.id for job in jobs if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING], rows, now)
     if next_times:
         ScheduledJob.advance(next_times)
     return rows
@@ -176,7 +176,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
             raise JobNotEnabled(_("The job is disabled. Enable it, then run it."))
         if request.scheduled_for and (request.scheduled_for > now or not job.schedule.matches(request.scheduled_for)):
             raise NotADueTime(_("This is not a past due time of the job."))
-        admitted = admit(job.overlap_policy, _activities([job])[job.id])
+        admitted = admit(job.overlap_policy, activities([job])[job.id])
         if admitted is None:
             raise AlreadyRunning(_("A run of this job is active, and its overlap policy allows no second one."))
         row = _new_row(
@@ -187,7 +187,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
         row.parameters = request.parameters_for(job)
         insert([row])
         if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING:
-            _make_way([job.id], [row], now)
+            make_way([job.id], [row], now)
         if request.idempotency_key:
             IdempotencyKey.objects.create(
                 caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
@@ -198,24 +198,35 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
     return row
 
 
-def make_retry(failed: JobExecution, *, available_at: datetime, now: datetime) -> JobExecution:
-    """Write the row of the next attempt. Its delay is `available_at`: nothing waits in the broker."""
+def make_retry(
+    last: JobExecution,
+    *,
+    available_at: datetime | None,
+    now: datetime,
+    trigger: Trigger = Trigger.RETRY,
+    by: uuid.UUID | None = None,
+) -> JobExecution:
+    """Write the row of the attempt after `last`. Its delay is `available_at` (None: held): nothing waits in the broker.
+
+    `by`: who asked for it; without, whoever asked for the first attempt.
+    """
     row = JobExecution(
-        id=ids.of_retry(failed.first_attempt, failed.retry_attempt + 1),
-        retry_of=failed.first_attempt,
-        retry_attempt=failed.retry_attempt + 1,
-        trigger=Trigger.RETRY,
+        id=ids.of_retry(last.first_attempt, last.retry_attempt + 1),
+        retry_of=last.first_attempt,
+        retry_attempt=last.retry_attempt + 1,
+        trigger=trigger,
         status=ExecutionStatus.QUEUED,
         queued_at=now,
         available_at=available_at,
-        **{name: getattr(failed, name) for name in _CARRIED_TO_RETRY},
+        **{name: getattr(last, name) for name in _CARRIED_TO_RETRY},
     )
+    row.triggered_by = by or last.triggered_by
     insert([row])
     return row
 
 
 _CARRIED_TO_RETRY = (
-    "job_id", "job_name", "job_type", "parameters", "queue", "priority", "scheduled_for", "triggered_by",
+    "job_id", "job_name", "job_type", "parameters", "queue", "priority", "scheduled_for",
 )  # fmt: skip
 
 
@@ -242,7 +253,7 @@ def _cancel_what_waits(job: ScheduledJob, changed: frozenset[str], now: datetime
 
 
 # --- Rows ------------------------------------------------------------------------------------------------------------
-def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
+def activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
     """What is under way for each of these jobs, from one query."""
     found = {job.id: Activity() for job in jobs}
     watched = [job.id for job in jobs if job.overlap_policy != OverlapPolicy.ALLOW]
@@ -261,7 +272,7 @@ def _activities(jobs: Iterable[ScheduledJob]) -> dict[uuid.UUID, Activity]:
     return found
 
 
-def _make_way(job_ids: Sequence[uuid.UUID], new: Sequence[JobExecution], now: datetime) -> None:
+def make_way(job_ids: Sequence[uuid.UUID], new: Sequence[JobExecution], now: datetime) -> None:
     """CancelRunning: what is active of these jobs ends, so that the held new run can start."""
     waiting = {row.job_id for row in new if row.status == ExecutionStatus.QUEUED and row.available_at is None}
     older = JobExecution.objects.active().filter(job_id__in=waiting.intersection(job_ids))

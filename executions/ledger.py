@@ -22,7 +22,7 @@ from executions.failpoints import failpoint
 from executions.models import JobExecution, OutputChunk
 from executions.output import storable
 from jobs.clock import database_now
-from jobs.enums import ExecutionStatus
+from jobs.enums import ExecutionStatus, Trigger
 from jobs.models import FIGURE_STRIPES, ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Outcome:
 def claim(
     execution_id: uuid.UUID, *, token: uuid.UUID, worker_name: str, worker_id: uuid.UUID | None
 ) -> JobExecution | None:
-    """Queued becomes Running, for this process alone. None: the row is not there, not free, or somebody else's.
+    """Queued becomes Running, for this process alone. None: not there, not free, too late, or somebody else's.
 
     Asking again with the same token finds one's own claim, should its answer have been lost.
     """
@@ -54,6 +54,9 @@ def claim(
         "UPDATE executions_jobexecution SET status = 'Running', started_at = clock_timestamp(), claim_token = %s,"
         " machine_name = %s, process_id = %s, worker_name = %s, worker_id = %s"
         " WHERE id = %s AND (status = 'Queued' AND available_at <= clock_timestamp()"
+        "  AND (trigger = 'Manual' OR scheduled_for IS NULL OR NOT EXISTS (SELECT FROM jobs_scheduledjob AS job"
+        "   WHERE job.id = job_id AND available_at + job.start_deadline_seconds * interval '1 second'"
+        "    < clock_timestamp()))"
         "  OR status = 'Running' AND claim_token = %s) RETURNING *",
         [token, socket.gethostname(), os.getpid(), worker_name, worker_id, execution_id, token],
     )
@@ -115,7 +118,9 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str, progress:
 
 
 def _retry(execution: JobExecution) -> None:
-    """The next attempt, unless none is left or the job was disabled or deleted meanwhile."""
+    """The next attempt, unless none is left, the job was disabled or deleted meanwhile, or this one was asked for."""
+    if execution.trigger == Trigger.MANUAL and execution.is_retry:
+        return
     job = ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
     attempt = execution.retry_attempt + 1
     if attempt > job.max_retries or not job.is_on_schedule:

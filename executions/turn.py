@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import Error
 
-from executions import bell, dispatch, partitions, rescue
+from executions import bell, control, dispatch, partitions, rescue
 from executions.bell import BROKER_ERRORS
 from jobs.models import ScheduledJob
 
@@ -21,9 +21,11 @@ _watching_since = _last_turn = float("-inf")
 def take() -> int:
     """Fire what is due, free what is held, ring what was not heard; return how many due times were settled."""
     fired = dispatch.fire_due()
+    control.miss_late_starts()
     dispatch.release_held()
     bell.relay()
     _every(5, _relay_lost)
+    _every(5, _stop_deaf)
     _every(5, ScheduledJob.resume_elapsed)
     _every(3_600, partitions.ensure_ahead)
     if _watched_seconds() >= rescue.WATCHED_FOR_SECONDS:
@@ -46,6 +48,13 @@ def _relay_lost() -> None:
         bell.relay_lost()
     except BROKER_ERRORS as fault:
         logger.warning("The broker cannot be asked for lost messages: %s", fault)
+
+
+def _stop_deaf() -> None:
+    try:
+        control.stop_deaf()
+    except BROKER_ERRORS as fault:
+        logger.warning("The broker cannot pass on that runs are to be ended: %s", fault)
 
 
 def _every(seconds: float, action: Callable[[], object]) -> None:

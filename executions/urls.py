@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from executions.api import ExecutionLogView, ExecutionsOfJobView, ExecutionsView, ExecutionView, RunNowView
+from executions.api import (
+    CancelView,
+    ExecutionLogView,
+    ExecutionsOfJobView,
+    ExecutionsView,
+    ExecutionView,
+    RetryView,
+    RunNowView,
+)
 from executions.artifacts_api import ArtifactsView, ArtifactView
 
 urlpatterns = [
@@ -10,6 +18,8 @@ urlpatterns = [
     path("jobs/<str:job_id>/executions", ExecutionsOfJobView.as_view(), name="job-executions"),
     path("executions", ExecutionsView.as_view(), name="executions"),
     path("executions/<str:execution_id>", ExecutionView.as_view(), name="execution"),
+    path("executions/<str:execution_id>/cancel", CancelView.as_view(), name="execution-cancel"),
+    path("executions/<str:execution_id>/retry", RetryView.as_view(), name="execution-retry"),
     path("executions/<str:execution_id>/log", ExecutionLogView.as_view(), name="execution-log"),
     path("executions/<str:execution_id>/artifacts", ArtifactsView.as_view(), name="execution-artifacts"),
     path("executions/<str:execution_id>/artifacts/<str:name>", ArtifactView.as_view(), name="execution-artifact"),

@@ -22,7 +22,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView, set_rollback
 
-from executions import dispatch
+from executions import control, dispatch
 from executions.models import JobExecution
 from jobs.models import ScheduledJob, VersionConflict, WrongStatus
 from jobs.registry import UnknownJobType
@@ -86,6 +86,7 @@ VERBS: dict[type[Exception], Fault] = {
     dispatch.JobNotEnabled: Fault(409, code="JOB_005"),
     dispatch.AlreadyRunning: Fault(409, code="JOB_006"),
     dispatch.KeyReused: Fault(409),
+    control.WrongState: Fault(409, code="EXEC_002"),
     UnknownJobType: Fault(409, gettext_lazy("The job's type is not registered in this installation."), "JOB_002"),
     Http404: Fault(404, gettext_lazy("There is nothing at this address.")),
     PermissionDenied: Fault(403, gettext_lazy("You may not do this.")),

@@ -2,7 +2,7 @@
 
 import os
 
-SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob")
+SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob", "DeafJob")
 
 
 def prepare() -> None:

@@ -46,6 +46,19 @@ class DiaryJob(Job[DiaryParameters]):
         return {"written": 1}
 
 
+class DeafJob(Job[DiaryParameters]):
+    """Never looks whether it should stop."""
+
+    description = "Writes a line to a file and hears nothing."
+    parameters_model = DiaryParameters
+
+    def execute(self, context: JobContext[DiaryParameters]) -> Mapping[str, Any]:
+        with Path(context.parameters.path).open("a") as diary:
+            diary.write(f"{os.getpid()}\n")
+        time.sleep(context.parameters.seconds)
+        return {}
+
+
 class FailingParameters(JobParameters):
     message: str = "it broke"
     permanent: bool = False

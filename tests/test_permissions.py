@@ -7,7 +7,7 @@ from django.test import Client
 
 from executions.models import Artifact
 from tests.conftest import API, assert_problem
-from tests.factories import a_job, a_run
+from tests.factories import a_job, a_run, ended, started
 
 READ, OPERATE, CHANGE = "viewer", "operator", "admin"
 RANK = ["nobody", "viewer", "operator", "admin"]
@@ -37,6 +37,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", "/jobs/{job}/run-now", {"parameters": {"dryRun": False}}, CHANGE),
     ("POST", "/jobs/{job}/run-now", {"parameters": {"keep": 1}}, CHANGE),
     ("POST", "/jobs/{job}/run-now", {"parameters": {}}, CHANGE),
+    ("POST", "/executions/{execution}/cancel", None, OPERATE),
+    ("POST", "/executions/{ended}/retry", None, OPERATE),
     ("POST", "/jobs", NEW_JOB, CHANGE),
     ("PUT", "/jobs/{job}", NEW_JOB, CHANGE),
     ("PATCH", "/jobs/{job}", {"name": "other"}, CHANGE),
@@ -54,7 +56,7 @@ def here(db):
     artifact = Artifact.objects.create(
         execution_id=execution, name="report.html", content_type="text/html", size=2, content=b"hi"
     )
-    return {"job": job.id, "execution": execution, "artifact": artifact.name}
+    return {"job": job.id, "execution": execution, "artifact": artifact.name, "ended": ended(started(job)).id}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "role"), ROUTES)

@@ -27,7 +27,7 @@ def told(exception: Exception) -> HttpResponse:
 
 
 # --- Problems --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("path", ["/nothing", "/jobs/", "/jobs/x/y/z", "/../admin", "/executions/x/cancel"])
+@pytest.mark.parametrize("path", ["/nothing", "/jobs/", "/jobs/x/y/z", "/../admin", "/executions/x/nothing"])
 def test_an_unknown_route_is_a_problem(api, path):
     problem = assert_problem(api.get(path), 404, "NOT_FOUND")
     assert problem["title"] == "Not Found"

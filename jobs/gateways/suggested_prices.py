@@ -78,7 +78,7 @@ class SuggestedPrices:
                 most=sql.Literal(at_most),
             )
         )  # fmt: skip
-        return [PriceGroup(*row, self.width) for row in rows]
+        return [PriceGroup.of([*row, self.width]) for row in rows]
 
     def suggest(
         self,

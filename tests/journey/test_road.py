@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from executions import dispatch
+from executions import control, dispatch
 from executions.models import JobExecution
 from jobs.enums import ExecutionStatus, OverlapPolicy, Trigger
 from jobs.models import SYSTEM_USER_ID, ScheduledJob
@@ -157,3 +157,34 @@ def test_the_stock_database_scheduler_leads_to_one_run_for_each_due_time(system:
     rows = of(job)
     assert len({row.scheduled_for for row in rows}) == len(rows)
     assert len(diary.read_text().splitlines()) == sum(row.status == ExecutionStatus.COMPLETED for row in rows)
+
+
+def test_a_run_that_does_not_stop_when_asked_is_ended_and_the_worker_goes_on(system: System, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    job = define(
+        "job", "DeafJob", cron_expression="0 0 1 1 *", parameters={"path": str(diary), "seconds": 600},
+    )  # fmt: skip
+    worker, beat = system.start_worker(), system.start_beat()
+    run = dispatch.run_now(job, dispatch.RunRequest(by=SYSTEM_USER_ID))
+    until(diary.exists, worker)
+    control.cancel(run)
+    until(lambda: of(job)[0].is_finished, worker, beat)
+    [row] = of(job)
+    assert (row.status, row.reason) == (ExecutionStatus.CANCELLED, "cancelled")
+    quick = dispatch.run_now(
+        define("quick", "NoOpJob", cron_expression="0 0 1 1 *"), dispatch.RunRequest(by=SYSTEM_USER_ID)
+    )
+    until(lambda: JobExecution.objects.get(id=quick.id).is_finished, worker)
+
+
+def test_a_run_that_looks_whether_it_should_stop_does_so_by_itself(system: System, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    job = define(
+        "job", "DiaryJob", cron_expression="0 0 1 1 *", parameters={"path": str(diary), "seconds": 600},
+    )  # fmt: skip
+    worker = system.start_worker()  # no beat: nobody would end its process
+    run = dispatch.run_now(job, dispatch.RunRequest(by=SYSTEM_USER_ID))
+    until(diary.exists, worker)
+    control.cancel(run)
+    until(lambda: of(job)[0].is_finished, worker)
+    assert of(job)[0].status == ExecutionStatus.CANCELLED

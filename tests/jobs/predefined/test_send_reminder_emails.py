@@ -294,7 +294,9 @@ def test_a_run_that_stalled_before_it_marked_takes_its_mark_away_when_it_may_not
     key = appointment(okla, "ana@example.com")
     stalled = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
     with gateways.current().appointments.open() as book:
-        context = RunContext(stalled, SendReminderEmailsParameters(), RunOutput(stalled.id), gateways.current())
+        context = RunContext(
+            stalled, SendReminderEmailsParameters.model_validate({}), RunOutput(stalled.id), gateways.current()
+        )
         reminders = _Reminders(context, book, TOMORROW, 1)
         batch = book.unreminded(TOMORROW, after=None, at_most=10)
         context.messages.claim([subject_of(key, "ana@example.com")])
