@@ -21,7 +21,7 @@ from executions import bell, ids, partitions
 from executions.failpoints import failpoint
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
-from jobs import cron, registry
+from jobs import cron, holds, registry
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.models import ScheduledJob, check_parameters
@@ -72,12 +72,13 @@ def fire_due() -> int:
 def settle(jobs: Sequence[ScheduledJob], now: datetime) -> list[JobExecution]:
     """Write the rows of all due times up to `now` of these locked jobs, and move their next due time past it."""
     under_way = activities(jobs)
+    held = holds.since(min((job.next_execution_at for job in jobs if job.next_execution_at), default=now))
     rows, next_times = [], []
     for job in jobs:
         if job.next_execution_at is None or job.next_execution_at > now:
             continue
         due_times = list(islice(job.schedule.between(job.next_execution_at - _TICK, now), DUE_TIMES_PER_BATCH))
-        planned = plan(job, due_times, now=now, activity=under_way[job.id])
+        planned = plan(job, due_times, now=now, activity=under_way[job.id], holds=held)
         rows += [_row(job, each, now) for each in planned]
         job.next_execution_at = job.schedule.next_after(due_times[-1] if due_times else now)
         next_times.append((job.id, job.next_execution_at))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs.enums import ExecutionStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
+from jobs.holds import Interval
 from jobs.models import ScheduledJob
 
 # How many of the due times that passed while nothing could fire are made up.
@@ -31,12 +32,27 @@ class Activity:
     has_held: bool = False
 
 
-def plan(job: ScheduledJob, due_times: Sequence[datetime], *, now: datetime, activity: Activity) -> list[Planned]:
-    """Decide `due_times` (ascending, all <= `now`, perhaps only the oldest part of what is due) of one job."""
+def plan(
+    job: ScheduledJob,
+    due_times: Sequence[datetime],
+    *,
+    now: datetime,
+    activity: Activity,
+    holds: Sequence[Interval] = (),
+) -> list[Planned]:
+    """Decide `due_times` (ascending, all <= `now`, perhaps only the oldest part of what is due) of one job.
+
+    `holds`: when the whole schedule was held, newest first.
+    """
     if not due_times:
         return []
-    made_up = _made_up(job, due_times[0], now)
-    return [_decide(job, due, now=now, is_made_up=due in made_up, activity=activity) for due in due_times]
+    made_up = _made_up(job, due_times[0], now, holds)
+    return [
+        Planned(due, ExecutionStatus.SKIPPED, reason=Reason.HELD)
+        if any(hold.covers(due) for hold in holds)
+        else _decide(job, due, now=now, is_made_up=due in made_up, activity=activity)
+        for due in due_times
+    ]
 
 
 def admit(policy: str, activity: Activity) -> Planned | None:
@@ -56,17 +72,33 @@ def admit(policy: str, activity: Activity) -> Planned | None:
     return run
 
 
-def _made_up(job: ScheduledJob, first: datetime, now: datetime) -> frozenset[datetime]:
+def _made_up(job: ScheduledJob, first: datetime, now: datetime, holds: Sequence[Interval]) -> frozenset[datetime]:
     """The due times older than the grace that run all the same; looks at all that is due, not only at this batch."""
     grace_began = now - timedelta(seconds=job.misfire_grace_seconds)
     count = MADE_UP[MisfirePolicy(job.misfire_policy)]
     if first >= grace_began or not count:
         return frozenset()
-    schedule, after = job.schedule, first - _TICK
+    after = first - _TICK
     if job.paused_until:
         after = max(after, job.paused_until - _TICK)
-    fires_anyway = count == 1 and schedule.latest(1, until=now, after=max(after, grace_began - _TICK))
-    return frozenset() if fires_anyway else frozenset(schedule.latest(count, until=grace_began - _TICK, after=after))
+    fires_anyway = count == 1 and _latest(job, 1, until=now, after=max(after, grace_began - _TICK), holds=holds)
+    if fires_anyway:
+        return frozenset()
+    return frozenset(_latest(job, count, until=grace_began - _TICK, after=after, holds=holds))
+
+
+def _latest(
+    job: ScheduledJob, count: int, *, until: datetime, after: datetime, holds: Sequence[Interval]
+) -> list[datetime]:
+    """The newest `count` due times in (after, until] that no hold covers; walks back from hold to hold."""
+    schedule, found = job.schedule, list[datetime]()
+    for hold in holds:
+        if len(found) < count and hold.end is not None and hold.end <= until:
+            found += schedule.latest(count - len(found), until=until, after=max(after, hold.end - _TICK))
+        until = min(until, hold.begin - _TICK)
+    if len(found) < count and until > after:
+        found += schedule.latest(count - len(found), until=until, after=after)
+    return found
 
 
 def _decide(job: ScheduledJob, due: datetime, *, now: datetime, is_made_up: bool, activity: Activity) -> Planned:

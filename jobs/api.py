@@ -13,12 +13,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from jobs import cron, registry
+from jobs import cron, holds, registry
 from jobs.clock import database_now
 from jobs.models import JobQuerySet, ScheduledJob, ScheduleRevision, VersionConflict
 from jobs.serializers import (
     DueTimesQuery,
     DueTimesSerializer,
+    HoldRequestSerializer,
+    HoldSerializer,
     JobQuery,
     JobSerializer,
     JobTypeSerializer,
@@ -132,6 +134,27 @@ class DueTimesView(APIView):
         after = query.get("after") or database_now()
         due_times = cron.preview(job.schedule, query["count"], after) if job.is_on_schedule else []
         return Response(DueTimesSerializer({"next_executions": due_times}).data)
+
+
+class HoldView(APIView):
+    """Hold the whole schedule: due times become Skipped (held) until it is released; run-now stays possible."""
+
+    @extend_schema(request=HoldRequestSerializer, responses=HoldSerializer)
+    def post(self, request: Request) -> Response:
+        wanted = HoldRequestSerializer(data=request.data, context={"now": database_now()})
+        wanted.is_valid(raise_exception=True)
+        reason, until = wanted.validated_data.get("reason") or "", wanted.validated_data.get("until")
+        held = holds.hold(by=caller(request), reason=reason, until=until)
+        return Response(HoldSerializer(held).data)
+
+
+class ReleaseView(APIView):
+    """Let the schedule go on. Without a hold nothing changes."""
+
+    @extend_schema(request=None, responses=HoldSerializer)
+    def post(self, request: Request) -> Response:
+        holds.release(by=caller(request))
+        return Response(HoldSerializer().to_representation(None))
 
 
 class JobTypesView(APIView):

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from jobs import cron, periodic, registry
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, RetryBackoff
-from jobs.messages import SentMessage  # noqa: F401 - Django looks for an app's models here
+from jobs.holds import ScheduleHold  # noqa: F401 - Django looks for an app's models here
+from jobs.messages import SentMessage  # noqa: F401 - and here
 from jobs.signals import job_changed, job_changing
 
 # Who owns the predefined jobs.

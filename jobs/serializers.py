@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from jobs import cron
 from jobs.enums import ExecutionStatus, JobStatus
+from jobs.holds import ScheduleHold
 from jobs.models import ScheduledJob, ScheduleRevision
 from jobs.wire import (
     CamelCase,
@@ -132,6 +133,25 @@ class PauseSerializer(Strict):
         if until and until <= self.context["now"]:
             raise ValidationError(_("Give an instant in the future."))
         return until
+
+
+class HoldRequestSerializer(PauseSerializer):
+    until = Instant(required=False, allow_null=True, help_text="The schedule goes on then by itself.")
+
+
+class HoldSerializer(CamelCase):
+    """Whether the whole schedule is held, and by whom, since when, until when, why; null where it is not."""
+
+    is_held = serializers.BooleanField()
+    since = Instant(source="began_at", allow_null=True)
+    until = Instant(allow_null=True)
+    reason = TextOrNull()
+    held_by_user_id = serializers.UUIDField(allow_null=True)
+
+    def to_representation(self, instance: ScheduleHold | None) -> dict[str, Any]:
+        nothing = dict.fromkeys(("began_at", "until", "reason", "held_by_user_id"))
+        facts = nothing if instance is None else {name: getattr(instance, name) for name in nothing}
+        return super().to_representation({**facts, "is_held": instance is not None})
 
 
 class RevisionSerializer(WireModelSerializer):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path
 
-from jobs.api import CronPreviewView, DueTimesView, JobTypesView, JobViewSet, RevisionsView
+from jobs.api import CronPreviewView, DueTimesView, HoldView, JobTypesView, JobViewSet, ReleaseView, RevisionsView
 
 ONE_JOB: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("jobs/<str:job_id>/resume", JobViewSet.as_view({"put": "resume"}), name="job-resume"),
     path("jobs/<str:job_id>/next", DueTimesView.as_view(), name="job-next"),
     path("jobs/<str:job_id>/revisions", RevisionsView.as_view(), name="job-revisions"),
+    path("hold", HoldView.as_view(), name="hold"),
+    path("release", ReleaseView.as_view(), name="release"),
     path("job-types", JobTypesView.as_view(), name="job-types"),
     path("cron/preview", CronPreviewView.as_view(), name="cron-preview"),
 ]

@@ -8,6 +8,8 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from jobs import holds
+
 # In this order on the index and in the side bar; what is not named comes after, by name.
 APPS = ("jobs", "executions", "django_celery_beat", "identity")
 MODELS = ("ScheduledJob", "JobExecution", "Alert", "Worker", "PeriodicTask")
@@ -29,7 +31,12 @@ class SchedulerAdminSite(AdminSite):
         context = super().each_context(request)
         models = [model for app in context["available_apps"] for model in app["models"] if model.get("admin_url")]
         sections = [model for model in models if model["object_name"] in MODELS]
-        return {**context, "sections": sorted(sections, key=lambda model: _place(MODELS, model["object_name"]))}
+        hold = holds.current() if self.has_permission(request) else None
+        return {
+            **context,
+            "sections": sorted(sections, key=lambda model: _place(MODELS, model["object_name"])),
+            "hold": hold,
+        }
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         apps: list[dict[str, Any]] = super().get_app_list(request, app_label)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from jobs import holds
+from jobs.holds import ScheduleHold
 from jobs.models import ScheduledJob
 from scheduler_project.celery import app
 
@@ -47,13 +50,13 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def _database_and_schedule() -> Part:
     try:
-        seconds = _within(ANSWER_SECONDS, "database", _seconds_to_next_due_time)
+        seconds, held = _within(ANSWER_SECONDS, "database", _schedule)
     except (Error, TimeoutError) as fault:
         return Part("database", UNHEALTHY, _("The database cannot be reached: %s") % _line(fault))
     if seconds is not None and seconds < -OVERDUE_SECONDS:
         text = _("Nothing fires: a due time is %d seconds overdue. Is beat running?")
         return Part("schedule", DEGRADED, text % -seconds)
-    return Part("database", HEALTHY)
+    return Part("schedule", DEGRADED, held) if held else Part("database", HEALTHY)
 
 
 def _broker() -> Part:
@@ -64,11 +67,19 @@ def _broker() -> Part:
     return Part("broker", HEALTHY)
 
 
-def _seconds_to_next_due_time() -> float | None:
+def _schedule() -> tuple[float | None, str]:
+    """The seconds to the next due time, and what is to be said of a hold (nothing without one)."""
     try:
-        return ScheduledJob.seconds_to_next()
+        return ScheduledJob.seconds_to_next(), _said_of(holds.current())
     finally:
         connection.close()
+
+
+def _said_of(hold: ScheduleHold | None) -> str:
+    if hold is None:
+        return ""
+    text = _("The schedule is held since %(since)s UTC.") % {"since": f"{hold.began_at:%Y-%m-%d %H:%M}"}
+    return f"{text} {hold.reason}".strip()
 
 
 def _reach_broker() -> None:
@@ -77,11 +88,11 @@ def _reach_broker() -> None:
 
 
 # --- A question that may never be answered ---------------------------------------------------------------------------
-_asked: dict[str, Future[float | None]] = {}
+_asked: dict[str, Future[Any]] = {}
 _asking = threading.Lock()
 
 
-def _within(seconds: float, name: str, question: Callable[[], float | None]) -> float | None:
+def _within(seconds: float, name: str, question: Callable[[], Any]) -> Any:
     """The question's answer. Raises TimeoutError when it takes longer; whoever asks meanwhile waits for the same one.
 
     So a part that hangs holds one thread, however often somebody looks.
@@ -97,7 +108,7 @@ def _within(seconds: float, name: str, question: Callable[[], float | None]) -> 
         raise TimeoutError(_("no answer within %d seconds") % seconds) from None
 
 
-def _ask(question: Callable[[], float | None], answer: Future[float | None]) -> None:
+def _ask(question: Callable[[], Any], answer: Future[Any]) -> None:
     try:
         answer.set_result(question())
     except BaseException as fault:  # it is raised where somebody waits for it

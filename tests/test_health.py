@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
+from jobs import holds
 from jobs.models import ScheduledJob
 from scheduler_project import health
-from tests.factories import a_job
+from tests.factories import SOMEBODY, a_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,6 +54,14 @@ def test_a_due_time_that_nobody_fires_is_degraded(client):
     response = client.get("/health")
     assert response.status_code == 200
     assert "overdue" in response.content.decode()
+
+
+def test_a_held_schedule_is_told_with_its_reason(client):
+    holds.hold(by=SOMEBODY, reason="new cables")
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.content.decode().startswith("Degraded\nThe schedule is held since ")
+    assert response.content.decode().endswith("new cables")
 
 
 def test_without_a_database_it_is_unhealthy_but_lives(client, monkeypatch):

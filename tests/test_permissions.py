@@ -39,6 +39,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", "/jobs/{job}/run-now", {"parameters": {}}, CHANGE),
     ("POST", "/executions/{execution}/cancel", None, OPERATE),
     ("POST", "/executions/{ended}/retry", None, OPERATE),
+    ("POST", "/hold", None, CHANGE),
+    ("POST", "/release", None, CHANGE),
     ("POST", "/jobs", NEW_JOB, CHANGE),
     ("PUT", "/jobs/{job}", NEW_JOB, CHANGE),
     ("PATCH", "/jobs/{job}", {"name": "other"}, CHANGE),
