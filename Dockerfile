@@ -1,11 +1,16 @@
 # One image for migrate, web, worker, beat, Flower and the demo; docker-compose.yml says which is which.
-FROM python:3.12-slim-bookworm
+FROM python:3.12-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 # A new volume takes over the owner of the folder that it is mounted on.
 RUN useradd --uid 1000 --create-home scheduler && \
     install --directory --owner=1000 --group=1000 --mode=700 /var/lib/schedulerservice
+
+# pg_dump and pg_restore with SSL, which those of the embedded PostgreSQL have not: OKLA's servers demand it.
+RUN apt-get update && \
+    apt-get install --yes --no-install-recommends postgresql-client && \
+    rm -rf /var/lib/apt/lists/*
 
 # The packages change seldom and the code often: two layers.
 COPY requirements.txt ./

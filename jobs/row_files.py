@@ -15,11 +15,38 @@ CHECK_EVERY_ROWS = 1_000
 
 
 @dataclass(frozen=True)
-class RowFile:
-    """`path` goes to the archive; `index` holds the id and the line's SHA-256 of each row, in the same order."""
+class RowIndex:
+    """A file with the id and the line's SHA-256 of each row, in the order of the rows."""
 
     path: Path
-    index: Path
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        with self.path.open(encoding="utf-8") as entries:
+            for entry in entries:
+                id, digest = json.loads(entry)
+                yield id, bytes.fromhex(digest)
+
+    def batches(self, size: int) -> Iterator[list[tuple[str, bytes]]]:
+        entries = iter(self)
+        while batch := list(islice(entries, size)):
+            yield batch
+
+    def among(self, rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Of rows in the same order, those that are in the index, up to the first one that is not there any more."""
+        entries = iter(self)
+        wanted = next(entries, None)
+        for id, line in rows:
+            if wanted == (id, hashlib.sha256(line.encode()).digest()):
+                yield id, line
+                wanted = next(entries, None)
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """`path` goes to the archive."""
+
+    path: Path
+    index: RowIndex
     rows: int
     first_id: str
     last_id: str
@@ -29,25 +56,13 @@ class RowFile:
         fault = JobError(f"{self.path.name} cannot be read back as it was written: look at the disk.")
         try:
             with gzip.open(self.path, "rb") as lines:
-                for number, (line, entry) in enumerate(zip(lines, self._entries(), strict=True), 1):
+                for number, (line, entry) in enumerate(zip(lines, self.index, strict=True), 1):
                     if hashlib.sha256(line.rstrip(b"\n")).digest() != entry[1]:
                         raise fault
                     if number % CHECK_EVERY_ROWS == 0:
                         check_cancelled()
         except (gzip.BadGzipFile, zlib.error, EOFError, ValueError) as damage:
             raise fault from damage
-
-    def batches(self, size: int) -> Iterator[list[tuple[str, bytes]]]:
-        """Id and SHA-256 of the rows, so many at a time."""
-        entries = self._entries()
-        while batch := list(islice(entries, size)):
-            yield batch
-
-    def _entries(self) -> Iterator[tuple[str, bytes]]:
-        with self.index.open(encoding="utf-8") as index:
-            for line in index:
-                id, digest = json.loads(line)
-                yield id, bytes.fromhex(digest)
 
 
 def write(path: Path, rows: Iterable[tuple[str, str]], *, check_cancelled: Callable[[], None]) -> RowFile:
@@ -66,4 +81,4 @@ def write(path: Path, rows: Iterable[tuple[str, str]], *, check_cancelled: Calla
             count, first, last = count + 1, first or id, id
             if count % CHECK_EVERY_ROWS == 0:
                 check_cancelled()
-    return RowFile(path, index, rows=count, first_id=first, last_id=last)
+    return RowFile(path, RowIndex(index), rows=count, first_id=first, last_id=last)

@@ -14,6 +14,18 @@ from jobs.gateways.tables import Mapping, Table
 
 # Rows from before are .NET's zero or -infinity: they have no time, and belong to no day.
 FIRST_DAY = date(1970, 1, 1)
+# Log rows may be wide: a hundred kilobytes and more, with a stack trace and what was asked.
+ROWS_AT_ONCE = 200
+
+FOUND = sql.SQL(
+    "SELECT logged.{id} AS id, logged.ctid AS place, logged.tableoid AS part,"
+    " sha256(convert_to({line}, 'UTF8')) AS digest"
+    " FROM {table} AS logged WHERE logged.{id} = ANY (%(ids)s::text[]::{id_type}[]) AND {of_day}"
+)
+SAME = sql.SQL(
+    "SELECT found.id, place, part FROM found JOIN unnest(%(ids)s::text[]::{id_type}[], %(digests)s::bytea[])"
+    " AS exported(key, digest) ON key = found.id AND exported.digest = found.digest"
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class LogTable:
 
     database: ServiceDatabase
     table: Table
-    id_type: str  # as PostgreSQL calls it
+    id_type: sql.SQL  # as PostgreSQL calls it
 
     @property
     def name(self) -> str:
@@ -47,7 +59,7 @@ class LogTable:
         query = sql.SQL(
             "SELECT logged.{id}::text, {line} FROM {table} AS logged WHERE {of_day} AND {counts} ORDER BY logged.{id}"
         )
-        with self.database.streamed(self._about(query), self._of_day(day)) as rows:
+        with self.database.streamed(self._about(query), self._of_day(day), at_once=ROWS_AT_ONCE) as rows:
             yield ((str(id), str(line)) for id, line in rows)
 
     def delete(self, day: date, rows: Sequence[tuple[str, bytes]]) -> int:
@@ -58,36 +70,39 @@ class LogTable:
         """
         query = sql.SQL(
             # Found by their ids first, or PostgreSQL computes the digests of a whole day to find one batch.
-            "WITH found AS MATERIALIZED ("
-            " SELECT logged.{id} AS id, logged.ctid AS place, logged.tableoid AS part,"
-            " sha256(convert_to({line}, 'UTF8')) AS digest"
-            " FROM {table} AS logged WHERE logged.{id} = ANY (%(ids)s::text[]::{id_type}[]) AND {of_day}"
-            " FOR UPDATE SKIP LOCKED"
-            "), same AS MATERIALIZED ("
-            " SELECT found.id, place, part FROM found JOIN unnest(%(ids)s::text[]::{id_type}[], %(digests)s::bytea[])"
-            " AS exported(key, digest) ON key = found.id AND exported.digest = found.digest"
-            ") DELETE FROM {table} AS logged USING same"
+            "WITH found AS MATERIALIZED ({found} FOR UPDATE SKIP LOCKED), same AS MATERIALIZED ({same})"
+            " DELETE FROM {table} AS logged USING same"
             " WHERE logged.{id} = same.id AND logged.ctid = same.place AND logged.tableoid = same.part"
         )
-        listed = {"ids": [id for id, _digest in rows], "digests": [digest for _id, digest in rows]}
-        return self.database.change(self._about(query), {**self._of_day(day), **listed})
+        return self.database.change(self._about(query), self._listed(day, rows))
+
+    def count_same(self, day: date, rows: Sequence[tuple[str, bytes]]) -> int:
+        """How many of these rows are still there as they were read, also of those that somebody holds."""
+        query = sql.SQL("WITH found AS MATERIALIZED ({found}) SELECT count(*) FROM ({same}) AS same")
+        return int(self.database.value(self._about(query), self._listed(day, rows)))
+
+    def _listed(self, day: date, rows: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+        return {
+            **self._of_day(day), "ids": [id for id, _digest in rows], "digests": [digest for _id, digest in rows],
+        }  # fmt: skip
 
     def _of_day(self, day: date) -> dict[str, Any]:
         return {"begin": business_days.begin_of(day), "end": business_days.end_of(day)}
 
     def _about(self, query: sql.SQL) -> sql.Composed:
         at = self.table["at"]
-        return query.format(
-            table=self.table.identifier,
-            id=self.table["id"],
-            id_type=sql.SQL(self.id_type),  # type: ignore[arg-type]
-            at=at,
-            counts=self.table.counts,
-            zone=sql.Literal(business_days.ZONE.key),
-            of_day=sql.SQL("logged.{at} >= %(begin)s AND logged.{at} < %(end)s").format(at=at),
+        words: dict[str, sql.Composable] = {
+            "table": self.table.identifier,
+            "id": self.table["id"],
+            "id_type": self.id_type,
+            "at": at,
+            "counts": self.table.counts,
+            "zone": sql.Literal(business_days.ZONE.key),
+            "of_day": sql.SQL("logged.{at} >= %(begin)s AND logged.{at} < %(end)s").format(at=at),
             # A column of type json keeps its line breaks; between JSON's words they mean as little as blanks.
-            line=sql.SQL("translate(row_to_json(logged.*)::text, E'\\r\\n', '  ')"),
-        )
+            "line": sql.SQL("translate(row_to_json(logged.*)::text, E'\\r\\n', '  ')"),
+        }
+        return query.format(found=FOUND.format(**words), same=SAME.format(**words), **words)
 
 
 @dataclass(frozen=True)
@@ -105,16 +120,8 @@ class Logs:
         """One source, after its table has been found to be what the mapping says."""
         table = self.sources[source]
         with self.databases.open(table.database, checked=[table]) as database:
-            yield LogTable(database, table, id_type=_type_of(database, table, "id"))
+            yield LogTable(database, table, id_type=database.column_type(table, "id"))
 
 
 def source_name(table: Table) -> str:
     return f"{table.database}.{table.name}"
-
-
-def _type_of(database: ServiceDatabase, table: Table, word: str) -> str:
-    query = sql.SQL(
-        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
-        " WHERE attrelid = {table}::regclass AND attname = {column} AND NOT attisdropped"
-    ).format(table=sql.Literal(table.identifier.as_string()), column=sql.Literal(table.columns[word]))
-    return str(database.value(query))

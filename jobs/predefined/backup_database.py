@@ -103,15 +103,16 @@ class _DatabaseBackup:
         with work_folder.temporary(self.gateways.work_folder, "backup") as folder:
             self._warn_if_tight(folder, size)
             dump = folder / self.backup.file_name
-            self.gateways.postgres.dump(address, dump, check_cancelled=self.context.check_cancelled)
+            version = self.gateways.postgres.dump(address, dump, check_cancelled=self.context.check_cancelled)
             self.gateways.postgres.verify(dump, check_cancelled=self.context.check_cancelled)
             stored = self._store(dump)
-        self.context.log(f"{self.database}: {stored.size:,} bytes, read to the end and stored as {stored.location}")
+        text = f"{self.database}: {stored.size:,} bytes, read to the end and stored as {stored.location}"
+        self.context.log(f"{text} (pg_dump {version})")
         removed = self._remove_old()
         seconds = round(time.monotonic() - began, 1)
         return {
             "database": self.database, "name": stored.name, "location": stored.location, "bytes": stored.size,
-            "sha256": stored.sha256, "seconds": seconds, "removed": removed,
+            "sha256": stored.sha256, "pgDump": version, "seconds": seconds, "removed": removed,
         }  # fmt: skip
 
     def _warn_if_tight(self, folder: Path, size: int) -> None:

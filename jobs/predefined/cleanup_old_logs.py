@@ -1,10 +1,9 @@
 """CleanupOldLogsJob: moves old log rows to cold storage, and deletes only what is archived and verified."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,17 +11,20 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from jobs import business_days, row_files, work_folder
+from jobs.archived_days import ArchivedDays, Move
 from jobs.base import ChangingJobParameters, Job, JobContext, JobError
-from jobs.gateways.archive import AlreadyThere, ArchiveError, Stored
+from jobs.gateways.archive import AlreadyThere, sha256_of
 from jobs.gateways.logs import LogTable
 from jobs.row_files import RowFile
 
-ROWS, MANIFEST = ".jsonl.gz", ".manifest.json"
-MANIFEST_MAX_BYTES = 64 * 1024
-
 
 class CleanupOldLogsParameters(ChangingJobParameters):
-    days: int = Field(90, ge=1, le=36_500, description="Rows of days longer ago than this are archived and deleted.")
+    days: int = Field(
+        90,
+        ge=1,
+        le=36_500,
+        description="Rows of days longer ago than this are archived and deleted; a table may keep its own for longer.",
+    )
     batch_size: int = Field(5_000, ge=1, le=50_000, description="How many rows one statement deletes.")
     storage_class: str = Field(
         "GLACIER",
@@ -39,9 +41,15 @@ Context = JobContext[CleanupOldLogsParameters]
 
 @dataclass
 class Figures:
-    """What was done with one source. A row without a day has no real time; it stays where it is."""
+    """What was done with one source. A row without a day has no real time; it stays where it is.
+
+    `first_kept`: the day from which on rows stayed. `days_held_back`: how many of them the job was told to move and
+    the mapping keeps.
+    """
 
     source: str
+    first_kept: str = ""
+    days_held_back: int = 0
     rows_archived: int = 0
     rows_deleted: int = 0
     objects: int = 0
@@ -89,12 +97,12 @@ def _sources(context: Context) -> list[str]:
 def _result(context: Context, done: list[Figures], failed: Mapping[str, Exception]) -> dict[str, Any]:
     result: dict[str, Any] = {
         to_camel(name): sum(getattr(figures, name) for figures in done)
-        for name in ("rows_archived", "rows_deleted", "objects", "bytes", "days", "rows_without_day")
+        for name in ("rows_archived", "rows_deleted", "objects", "bytes", "days", "rows_without_day", "days_held_back")
     }
     if context.dry_run:
         result["wouldArchive"] = sum(sum(figures.would_archive.values()) for figures in done)
     result["sources"] = [
-        {to_camel(name): value for name, value in asdict(figures).items() if value != {}} for figures in done
+        {to_camel(name): value for name, value in asdict(figures).items() if value not in ({}, "")} for figures in done
     ]
     if failed:
         text = "; ".join(f"{source}: {fault}" for source, fault in failed.items())
@@ -108,20 +116,38 @@ class _Cleanup:
 
     def __init__(self, context: Context, table: LogTable, figures: Figures) -> None:
         self.context, self.table, self.figures = context, table, figures
+        self.archived = ArchivedDays(context.gateways.archive, table.table, table.name)
 
     def clean(self, first_kept: date) -> None:
-        days = self.table.days(business_days.begin_of(first_kept))
+        """`first_kept`: as the job was told; a table that keeps its rows longer has another."""
+        days = self._days(first_kept)
         total = sum(rows for _day, rows in days)
         self.context.log(f"{self.table.name}: {total} rows of {len(days)} days")
         self._note_rows_without_day()
+        busy = set() if self.context.dry_run else self._finish_what_was_begun()
         for day, rows in days:
             self.context.check_cancelled()
             if self.context.dry_run:
                 self.figures.would_archive[day.isoformat()] = rows
                 self.context.log(f"{self.table.name}, {day}: {rows} rows would be archived and deleted")
-            else:
+            elif day not in busy:
                 self._move(day)
             self.context.progress(min(self.figures.rows_archived, total), total, f"{self.table.name} {day}")
+
+    def _days(self, told: date) -> list[tuple[date, int]]:
+        """Those that may go. How long a table keeps its rows is the law's or its owner's word, and no parameter's."""
+        kept_days = self.table.table.kept_days
+        first_kept = min(told, business_days.day_of(self.context.reference_time) - timedelta(days=kept_days))
+        days = self.table.days(business_days.begin_of(told))
+        held_back = [(day, rows) for day, rows in days if day >= first_kept]
+        self.figures.first_kept, self.figures.days_held_back = first_kept.isoformat(), len(held_back)
+        if held_back:
+            rows = sum(rows for _day, rows in held_back)
+            self.context.log(
+                f"{self.table.name}: {rows} rows of {len(held_back)} days are held back: this table keeps its rows for"
+                f" {kept_days} days, whatever the job is told; only those from before {first_kept} go"
+            )
+        return days[: len(days) - len(held_back)]
 
     def _note_rows_without_day(self) -> None:
         self.figures.rows_without_day = self.table.count_without_day()
@@ -129,77 +155,107 @@ class _Cleanup:
             text = f"{self.table.name}: {self.figures.rows_without_day} rows without a real time are left alone"
             self.context.log(text, level="WARNING")
 
+    # --- A day that an earlier run has left on the move --------------------------------------------------------------
+    def _finish_what_was_begun(self) -> set[date]:
+        """The days that are not done all the same: nothing else of them may move yet."""
+        busy: set[date] = set()
+        for day in self.archived.unfinished():
+            self.context.check_cancelled()
+            # One that has to stay by now waits with its index until it is old enough.
+            if day.isoformat() < self.figures.first_kept and not self._finish(day):
+                busy.add(day)
+        return busy
+
+    def _finish(self, day: date) -> bool:
+        with work_folder.temporary(self.context.gateways.work_folder, "logs") as folder:
+            move = self.archived.take_up(day, folder)
+            if not move:
+                return True
+            self.context.log(f"{self.table.name}, {day}: taking up {move.object} where a run has ended")
+            # Asked again at last: another run may have stored it, and begun to delete, in between.
+            if self.archived.has(move) or self._store_again(move, folder) or self.archived.has(move):
+                return self._delete(move, move.object)
+            text = f"{self.table.name}, {day}: rows have changed since they were read for {move.object}; read again"
+            self.context.log(text, level="WARNING")
+            self.archived.end(move)
+            return True
+
+    def _store_again(self, move: Move, folder: Path) -> bool:
+        """No row has gone yet, so the object can be made once more; False if one has changed or gone meanwhile."""
+        with self.table.export(move.day) as rows:
+            file = row_files.write(
+                folder / "again", move.index.among(rows), check_cancelled=self.context.check_cancelled
+            )
+        if sha256_of(file.path) != move.sha256:
+            return False
+        try:
+            self._store(move, file)
+        except AlreadyThere:
+            return False
+        return True
+
+    # --- A day from its beginning ------------------------------------------------------------------------------------
     def _move(self, day: date) -> None:
         """One day: to a file, to cold storage, out of the table. Each step begins when the one before is certain."""
-        stop = self.context.check_cancelled
         with work_folder.temporary(self.context.gateways.work_folder, "logs") as folder:
-            with self.table.export(day) as rows:
-                file = row_files.write(folder / f"{day}{ROWS}", rows, check_cancelled=stop)
+            # Before the rows are read: what another run stores under that name later on are rows of ours.
+            name = self.archived.free_name(day)
+            file = self._read(day, folder)
             if not file.rows:
                 return  # somebody else was quicker
-            file.verify(check_cancelled=stop)
-            stored = self._archive(day, file)
-            self.figures.days += 1
-            self.figures.rows_archived += file.rows
-            self._delete(day, file, stored)
-
-    # --- Archive -----------------------------------------------------------------------------------------------------
-    def _archive(self, day: date, file: RowFile) -> Stored:
-        """Under the day's name, or as its next part where other rows of that day have been archived before."""
-        archive, kind = self.context.gateways.archive, self.context.parameters.storage_class
-        for name in self._names(day):
             try:
-                stored = archive.put(
-                    name + ROWS, file.path, storage_class=kind, check_cancelled=self.context.check_cancelled
-                )
+                move = self.archived.begin(day, name, file)
             except AlreadyThere:
-                continue
-            self._describe(name + MANIFEST, day, file, stored)
-            self.figures.objects += 1
-            self.figures.bytes += stored.size
-            return stored
-        raise AssertionError("unreachable")
+                self._leave(day)
+                return
+            try:
+                location = self._store(move, file)
+            except AlreadyThere:
+                self.archived.end(move)
+                self._leave(day)
+                return
+            self._delete(move, location)
 
-    def _names(self, day: date) -> Iterator[str]:
-        table = self.table.table
-        name = f"logs/{table.database}/{table.name}/{day:%Y}/{day:%m}/{day}"
-        yield name
-        yield from (f"{name}.part-{number}" for number in count(2))
+    def _read(self, day: date, folder: Path) -> RowFile:
+        stop = self.context.check_cancelled
+        with self.table.export(day) as rows:
+            file = row_files.write(folder / "rows", rows, check_cancelled=stop)
+        file.verify(check_cancelled=stop)
+        return file
 
-    def _describe(self, name: str, day: date, file: RowFile, stored: Stored) -> None:
-        """The manifest: what is in the object, readable without having it restored."""
-        manifest = {
-            "source": self.table.name, "day": day.isoformat(), "timeZone": business_days.ZONE.key,
-            "object": stored.name, "rows": file.rows, "bytes": stored.size, "sha256": stored.sha256,
-            "firstId": file.first_id, "lastId": file.last_id, "created": datetime.now(UTC).isoformat(),
-        }  # fmt: skip
-        path = file.path.with_name("manifest.json")
-        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        try:
-            self.context.gateways.archive.put(name, path)
-        except AlreadyThere:  # a run that was cut off got so far, at another time
-            self._compare(name, manifest)
+    def _leave(self, day: date) -> None:
+        text = f"{self.table.name}, {day}: another run is at work on this day; what it leaves is the next run's"
+        self.context.log(text, level="WARNING")
 
-    def _compare(self, name: str, manifest: Mapping[str, Any]) -> None:
-        with self.context.gateways.archive.open(name) as stream:
-            kept = stream.read(MANIFEST_MAX_BYTES)
-        try:
-            known = json.loads(kept)
-            is_the_same = {**manifest, "created": known["created"]} == known
-        except (ValueError, TypeError, KeyError):
-            is_the_same = False
-        if not is_the_same:
-            raise ArchiveError(f"The manifest {name} describes something else than its object.", permanent=True)
+    def _store(self, move: Move, file: RowFile) -> str:
+        """Where it is, for people."""
+        stored = self.archived.store(
+            move,
+            file,
+            storage_class=self.context.parameters.storage_class,
+            check_cancelled=self.context.check_cancelled,
+        )
+        self.figures.days += 1
+        self.figures.rows_archived += file.rows
+        self.figures.objects += 1
+        self.figures.bytes += stored.size
+        return stored.location
 
     # --- Delete ------------------------------------------------------------------------------------------------------
-    def _delete(self, day: date, file: RowFile, stored: Stored) -> None:
-        deleted = 0
-        for batch in file.batches(self.context.parameters.batch_size):
+    def _delete(self, move: Move, location: str) -> bool:
+        """What is stored and still the same. False if rows of it are in use: the index stays, they go next time."""
+        rows = deleted = in_use = 0
+        for batch in move.index.batches(self.context.parameters.batch_size):
             self.context.check_cancelled()
-            gone = self.table.delete(day, batch)
-            deleted += gone
+            gone = self.table.delete(move.day, batch)
+            rows, deleted = rows + len(batch), deleted + gone
             self.figures.rows_deleted += gone
-        text = f"{self.table.name}, {day}: {file.rows} rows archived as {stored.location}, {deleted} deleted"
-        if deleted < file.rows:
-            text += f"; {file.rows - deleted} had changed, were in use or gone"
+            if gone < len(batch):
+                in_use += self.table.count_same(move.day, batch)
+        text = f"{self.table.name}, {move.day}: {rows} rows archived as {location}, {deleted} deleted"
+        if deleted < rows:
+            text += f"; {rows - deleted} had changed, were in use or gone"
         self.context.log(text)
+        if not in_use:
+            self.archived.end(move)
+        return not in_use

@@ -43,12 +43,12 @@ def test_no_rows_make_a_file_that_says_so(tmp_path: Path) -> None:
     file = written(tmp_path, [])
     assert (file.rows, file.first_id, file.last_id) == (0, "", "")
     file.verify(check_cancelled=never)
-    assert list(file.batches(5)) == []
+    assert list(file.index.batches(5)) == []
 
 
 @pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (100, [7])])
 def test_batches_hold_each_id_with_the_digest_of_its_line(tmp_path: Path, size: int, sizes: list[int]) -> None:
-    batches = list(written(tmp_path).batches(size))
+    batches = list(written(tmp_path).index.batches(size))
     assert [len(batch) for batch in batches] == sizes
     assert [entry for batch in batches for entry in batch] == [
         (id, hashlib.sha256(line.encode()).digest()) for id, line in ROWS
@@ -57,8 +57,22 @@ def test_batches_hold_each_id_with_the_digest_of_its_line(tmp_path: Path, size: 
 
 def test_ids_may_be_any_text(tmp_path: Path) -> None:
     ids = ["a\nb", '"quoted"', "ñ", "", "[1]"]
-    (batch,) = written(tmp_path, [(id, "{}") for id in ids]).batches(10)
+    (batch,) = written(tmp_path, [(id, "{}") for id in ids]).index.batches(10)
     assert [id for id, _digest in batch] == ids
+
+
+def test_of_later_rows_those_of_the_index_make_the_same_file_again(tmp_path: Path) -> None:
+    first = written(tmp_path)
+    others = [("0", "{}"), *ROWS[:3], ("3", "late"), *ROWS[3:], ("99", "{}")]
+    again = row_files.write(tmp_path / "again", first.index.among(others), check_cancelled=never)
+    assert again.path.read_bytes() == first.path.read_bytes()
+
+
+def test_a_row_that_has_changed_or_gone_makes_another_file(tmp_path: Path) -> None:
+    first = written(tmp_path)
+    for others in ([*ROWS[:3], *ROWS[4:]], [*ROWS[:3], (ROWS[3][0], "{}"), *ROWS[4:]], []):
+        again = row_files.write(tmp_path / "again", first.index.among(others), check_cancelled=never)
+        assert again.rows < first.rows
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
@@ -80,9 +94,9 @@ def test_any_flipped_byte_of_the_content_is_found_out(tmp_path: Path) -> None:
 
 def test_an_index_that_tells_of_other_rows_is_found_out(tmp_path: Path) -> None:
     file = written(tmp_path)
-    lines = file.index.read_text().splitlines(keepends=True)
+    lines = file.index.path.read_text().splitlines(keepends=True)
     for other in (lines[:-1], [*lines, lines[-1]], [lines[1], lines[0], *lines[2:]], []):
-        file.index.write_text("".join(other))
+        file.index.path.write_text("".join(other))
         with pytest.raises(JobError, match="cannot be read back"):
             file.verify(check_cancelled=never)
 
@@ -93,7 +107,7 @@ def test_many_rows_need_little_memory_and_let_themselves_be_stopped(tmp_path: Pa
     try:
         file = row_files.write(tmp_path / "many", many, check_cancelled=never)
         file.verify(check_cancelled=never)
-        assert sum(len(batch) for batch in file.batches(1_000)) == 30_000
+        assert sum(len(batch) for batch in file.index.batches(1_000)) == 30_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

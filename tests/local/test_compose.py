@@ -160,6 +160,13 @@ def test_the_image_runs_as_an_ordinary_user_and_installs_by_hash() -> None:
     assert {".env", "var", ".venv", ".git"} <= set(ignored)
 
 
+def test_the_image_has_a_client_with_ssl_that_is_not_older_than_oklas_servers() -> None:
+    """The embedded PostgreSQL's has none; of Debian's, trixie's is 17, bookworm's was 15 and the servers are 16."""
+    assert dockerfile("FROM") == ["python:3.12-slim-trixie"]
+    (installed,) = [command for command in dockerfile("RUN") if "apt-get install" in command]
+    assert "--no-install-recommends postgresql-client " in installed and "rm -rf /var/lib/apt/lists/*" in installed
+
+
 def test_production_refuses_the_demo() -> None:
     given = compose(example() | {"SCHEDULER_ENVIRONMENT": "production"})["demo"]
     own = {

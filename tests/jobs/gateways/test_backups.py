@@ -1,9 +1,11 @@
 """PostgreSQL's own programs against a real server: a dump is whole and can be restored, or it is an error."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,10 +21,14 @@ from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
 from jobs.base import JobCancelled
-from jobs.gateways.backups import BackupError, PostgresPrograms, environment_for, server_version, version_of
+from jobs.gateways.backup_programs import environment_for, version_of
+from jobs.gateways.backups import BackupError, PostgresPrograms, server_version
+from scheduler_project.local.process import eventually
+from tests import tls
 from tests.okla import Okla
 
 ROWS = 4_000
+PATIENCE_SECONDS = 30
 NAME = "authservice"
 PROGRAMS = PostgresPrograms("")
 NAP = str(600 + os.getpid() / 1e7)  # seconds, such as no other test sleeps
@@ -247,14 +253,17 @@ def test_a_client_on_path_that_is_old_or_broken_is_passed_over_for_the_wheels(
     PROGRAMS.verify(tmp_path / "a.dump", check_cancelled=never)
 
 
-def test_a_suitable_client_on_path_comes_before_the_wheels(
-    filled: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("version", "is_run"), [("{server}.3", True), ("{server}beta1 (Debian)", True), ("99", False)])
+def test_the_client_nearest_to_the_server_is_taken(
+    filled: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_run: bool
 ) -> None:
-    """What it dumps, the same machine's pg_restore can restore."""
-    fake_program(tmp_path, "pg_dump", 'touch "$0.was-run"; echo "pg_dump (PostgreSQL) 99beta1 (Debian)"')
+    """What it dumps, a pg_restore of the server's own age can most likely restore. Of two equals, PATH's is taken."""
+    server = server_version(filled)[0]
+    said = version.format(server=server)
+    fake_program(tmp_path, "pg_dump", f'[ "$1" = --version ] || touch "$0.was-run"; echo "pg_dump (PostgreSQL) {said}"')
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never)
-    assert (tmp_path / "pg_dump.was-run").exists()
+    assert PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never) == str(server)
+    assert (tmp_path / "pg_dump.was-run").exists() == is_run
 
 
 @pytest.mark.parametrize("script", [None, "echo hello", "exit 1"])
@@ -272,6 +281,59 @@ def test_a_program_that_is_none_is_named(tmp_path: Path) -> None:
     path.chmod(0o755)
     with pytest.raises(BackupError, match="does not run"):
         version_of(path)
+
+
+# --- SSL -------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def with_ssl(filled: Mapping[str, str], tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """The address of a server that speaks SSL, as OKLA's do."""
+    with tls.serving(filled, tmp_path) as address:
+        yield address
+
+
+def with_clients_ssl(folder: Path) -> Path:
+    """A pg_dump that can do what the wheel's cannot: here it need not, for the server takes it without SSL too."""
+    script = '[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit; }\n'
+    return fake_program(folder, "pg_dump", script + f'PGSSLMODE=disable exec {wheels_folder()}/pg_dump "$@"')
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+def test_a_client_without_ssl_is_told_of_before_it_runs_where_the_address_demands_ssl(
+    with_ssl: Mapping[str, str], tmp_path: Path, mode: str
+) -> None:
+    """As the wheel's is; it said only what libpq says, and was tried again and again."""
+    trusted = {} if mode == "require" else {"sslrootcert": str(tmp_path / "server.pem"), "host": "localhost"}
+    with pytest.raises(BackupError) as told:
+        PROGRAMS.dump({**with_ssl, "sslmode": mode, **trusted}, tmp_path / "a.dump", check_cancelled=never)
+    message = str(told.value)
+    assert told.value.permanent
+    assert f"demands SSL (sslmode={mode})" in message and f"({wheels_folder()}/pg_dump)" in message
+    assert "built without it: install the client of PostgreSQL" in message and "SCHEDULER_PG_BIN" in message
+
+
+def test_a_client_with_ssl_is_taken_even_if_one_without_is_nearer_to_the_server(
+    with_ssl: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_clients_ssl(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    address = {**with_ssl, "sslmode": "require"}
+    assert PROGRAMS.dump(address, tmp_path / "a.dump", check_cancelled=never) == "99"
+    PROGRAMS.verify(tmp_path / "a.dump", check_cancelled=never)
+
+
+@pytest.mark.parametrize("mode", ["prefer", "allow", "disable"])
+def test_where_ssl_is_not_demanded_a_client_without_it_will_do(
+    with_ssl: Mapping[str, str], tmp_path: Path, mode: str
+) -> None:
+    PROGRAMS.dump({**with_ssl, "sslmode": mode}, tmp_path / "a.dump", check_cancelled=never)
+
+
+def test_what_this_machine_demands_of_libpq_counts_too(
+    with_ssl: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    with pytest.raises(BackupError, match=r"demands SSL \(sslmode=require\)"):
+        PROGRAMS.dump(with_ssl, tmp_path / "a.dump", check_cancelled=never)
 
 
 # --- Disk and time ---------------------------------------------------------------------------------------------------
@@ -353,3 +415,37 @@ def test_the_end_of_the_jobs_time_ends_the_program(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert sleepers() == []
+
+
+DUMPING = """
+import sys, json, django
+django.setup()
+from pathlib import Path
+from jobs.gateways.backups import PostgresPrograms
+PostgresPrograms("").dump(json.loads(sys.argv[1]), Path(sys.argv[2]), check_cancelled=lambda: None)
+"""
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_a_dump_dies_with_the_process_that_started_it(okla: Okla, filled: Mapping[str, str], tmp_path: Path) -> None:
+    """A worker that was killed left its pg_dump running, for as long as that took."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+
+    def dumps() -> list[int]:
+        target = f"--file={tmp_path / 'a.dump'}"
+        found = psutil.process_iter(["pid", "cmdline"])
+        return [process.info["pid"] for process in found if target in (process.info["cmdline"] or ())]
+
+    with okla.connect(NAME) as connection, connection.transaction():
+        connection.execute('LOCK TABLE "RefreshTokens" IN ACCESS EXCLUSIVE MODE')
+        words = [sys.executable, "-c", DUMPING, json.dumps(dict(filled)), str(tmp_path / "a.dump")]
+        parent = subprocess.Popen(words, env={**os.environ, "DJANGO_SETTINGS_MODULE": "scheduler_project.settings"})
+        try:
+            assert eventually(
+                lambda: any(okla.execute("userservice", waiting, [filled["dbname"]])[0]), PATIENCE_SECONDS
+            )
+            assert len(dumps()) == 1
+        finally:
+            parent.kill()
+            parent.wait()
+        assert eventually(lambda: dumps() == [], PATIENCE_SECONDS)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import psutil
 import pytest
 
 from jobs.gateways.databases import ServiceDatabaseError, ServiceDatabases
@@ -227,6 +228,35 @@ def test_many_rows_are_exported_in_batches_and_in_order(okla: Okla) -> None:
         rows = exported(table)
         assert [int(id) for id, _line in rows] == list(range(1, 5002))
         assert table.delete(DAY, digested(rows)) == 5001
+
+
+def test_rows_that_are_still_as_they_were_read_are_counted_whoever_holds_them(okla: Okla) -> None:
+    log(okla, NOON, NOON, NOON, NOON)
+    with opened(okla) as table:
+        rows = exported(table)
+        okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 1')
+        okla.execute(SERVICE, 'DELETE FROM "Logs" WHERE "Id" = 4')
+        with okla.connect(SERVICE) as connection, connection.transaction():
+            connection.execute('SELECT 1 FROM "Logs" WHERE "Id" = 2 FOR UPDATE')
+            assert table.count_same(DAY, digested(rows)) == 2
+
+
+def test_wide_rows_need_little_memory(okla: Okla) -> None:
+    """1,500 of 64 KB, 98 MB together; 2,000 at once were all of them, twice."""
+    okla.execute(
+        SERVICE,
+        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message")'
+        " SELECT '2026-08-20 16:00+00', 'i', 's', repeat('0123456789abcdef', 4096) FROM generate_series(1, 1500)",
+    )
+    process, wide, most = psutil.Process(), 0, 0
+    with opened(okla) as table:
+        before = process.memory_info().rss
+        with table.export(DAY) as rows:
+            for number, (_id, line) in enumerate(rows):
+                wide += len(line) > 65_536
+                if number % 50 == 0:
+                    most = max(most, process.memory_info().rss - before)
+    assert wide == 1_500 and most < 64_000_000
 
 
 # --- What is missing -------------------------------------------------------------------------------------------------

@@ -84,10 +84,12 @@ def test_each_database_is_dumped_verified_and_stored_with_its_checksum(okla: Okl
         checksum = hashlib.sha256(dump.read_bytes()).hexdigest()
         assert (figures["bytes"], figures["sha256"]) == (dump.stat().st_size, checksum)
         assert figures["seconds"] >= 0 and figures["removed"] == []
+        assert figures["pgDump"] in subprocess.check_output([wheels_folder() / "pg_dump", "--version"], text=True)
         taken_at = datetime.strptime(dump.name, f"{database}_%Y%m%d_%H%M%S.dump").replace(tzinfo=UTC)
         assert before <= taken_at <= datetime.now(UTC)
         subprocess.run(["sha256sum", "--check", "--strict", f"{dump.name}.sha256"], cwd=dump.parent, check=True)
-        assert f"{database}: {figures['bytes']:,} bytes, read to the end and stored as {dump}" in ran.output
+        told = f"{database}: {figures['bytes']:,} bytes, read to the end and stored as {dump}"
+        assert f"{told} (pg_dump {figures['pgDump']})" in ran.output
     assert ran.result["bytes"] == sum(each["bytes"] for each in ran.result["databases"])
     assert len(names(cold)) == 6 and ran.result["failed"] == {}
     assert list((cold.parent / "work").iterdir()) == []
