@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -15,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from executions import control, dispatch, ledger
+from executions import control, dispatch, ledger, live_log
 from executions.models import ExecutionQuerySet, JobExecution
 from executions.pages import HistoryPages
 from executions.serializers import (
@@ -114,18 +115,32 @@ class PlainText(BaseRenderer):
     format = "txt"
 
 
-class ExecutionLogView(APIView):
-    """What a run said: from character `after` on, while it runs and afterwards alike."""
+class EventStream(BaseRenderer):
+    media_type = "text/event-stream"
+    format = "events"
 
-    renderer_classes = [PlainText, JSONRenderer]
+
+class ExecutionLogView(APIView):
+    """What a run said, from character `after` on: as text, or as a stream of events while it runs.
+
+    Each event `log` has the next `after` as its id, which a browser that was cut off sends back as `Last-Event-ID`; an
+    event `end` with the status closes the stream.
+    """
+
+    renderer_classes = [PlainText, EventStream, JSONRenderer]
 
     @extend_schema(
         parameters=[LogQuery],
-        responses={(200, "text/plain"): OpenApiResponse(str, description="`X-Log-Next` is the next `after`.")},
+        responses={
+            (200, "text/plain"): OpenApiResponse(str, description="`X-Log-Next` is the next `after`."),
+            (200, "text/event-stream"): OpenApiResponse(str, description="Events `log` and, last of all, `end`."),
+        },
     )
-    def get(self, request: Request, execution_id: str) -> HttpResponse:
+    def get(self, request: Request, execution_id: str) -> HttpResponseBase:
         after = LogQuery.of(request)["after"]
         execution = find_execution(execution_id)
+        if request.accepted_renderer.media_type == EventStream.media_type:
+            return live_log.stream(execution.id, after=live_log.position(request.headers, after))
         answer = HttpResponse(execution.output[after:], content_type="text/plain; charset=utf-8")
         answer["X-Log-Next"] = max(after, len(execution.output))
         answer["X-Log-Complete"] = str(execution.is_finished).lower()

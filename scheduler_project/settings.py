@@ -253,6 +253,8 @@ SCHEDULER_JWT = {
     "issuer": env.str("Jwt__Issuer", "").strip(),
     "audience": env.str("Jwt__Audience", "").strip(),
 }
+# A PEM file of authorities to be believed beside the public ones, by HTTP and SMTP.
+SCHEDULER_CA_BUNDLE = env.str("SCHEDULER_CA_BUNDLE", "")
 # smtp://user:password@host:587?tls=starttls in the place of NotificationService.
 SCHEDULER_SMTP_URL = environment.server_url(env, "SCHEDULER_SMTP_URL", "", schemes=("smtp", "smtps"))
 SCHEDULER_MAIL_FROM = env.str("SCHEDULER_MAIL_FROM", "noreply@okla.com.do")

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.gateways import http
+from jobs.gateways import http, pinned
+from jobs.gateways.addresses import of_host
 
 # OKLA's services answer with one word or a small JSON object; more is not read.
 ANSWER_MAX_BYTES = 16_384
@@ -26,9 +27,13 @@ class Health:
 
 @dataclass(frozen=True)
 class HealthTargets:
-    """`addresses` redirects a service by name to another URL than the template gives."""
+    """`addresses` redirects a service by name to another URL than the template gives.
+
+    `resolve` gives the addresses of a host and a port; one that nothing of ours may call is not asked.
+    """
 
     addresses: Mapping[str, str] = field(default_factory=dict)
+    resolve: pinned.Resolve = of_host
 
     def url_of(self, service: str, template: str) -> str:
         return self.addresses.get(service) or template.replace("{service}", service)
@@ -37,7 +42,7 @@ class HealthTargets:
         """Ask once. Never raises: a service that cannot be reached is an answer too."""
         request = http.Request("GET", url, timeout_seconds, answer_max_bytes=ANSWER_MAX_BYTES)
         try:
-            answer = http.ask(request)
+            answer = pinned.ask(request, resolve=self.resolve)
         except http.NoAnswer as fault:
             return Health(
                 service,

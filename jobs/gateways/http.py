@@ -1,6 +1,7 @@
 """One HTTP question, one answer within its time, whatever the other side does; and asking again within bounds."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import requests
 import stamina
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidHeader, InvalidJSONError, InvalidSchema, InvalidURL, MissingSchema
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -22,20 +24,36 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+from urllib3.util.ssl_ import create_urllib3_context
+
+from jobs.gateways import trust
 
 ANSWER_MAX_BYTES = 1_048_576
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 BEFORE_SENDING = (NewConnectionError, ConnectTimeoutError, NameResolutionError, LocationParseError)
+# Latin-1 is all that http.client sends.
+HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+# What requests refuses to send, with what is at fault. Its own words quote that, and a header may hold a secret.
+UNASKABLE = (
+    ((MissingSchema, InvalidSchema, InvalidURL, LocationParseError), "its address is none"),
+    ((InvalidHeader,), "a header holds what none can carry"),
+    ((InvalidJSONError,), "its body is no JSON"),
+    ((UnicodeEncodeError,), "it holds a character that cannot be sent"),
+)
+UNKNOWN_AUTHORITY = ("local issuer", "self-signed")  # OpenSSL's words
 
 
 class NoAnswer(Exception):
-    """Nothing usable came back. `was_sent`: the request had left, so it may have been carried out."""
+    """Nothing usable came back. `was_sent`: the request had left, so it may have been carried out.
 
-    def __init__(self, reason: str, *, was_sent: bool, milliseconds: int = 0) -> None:
+    `permanent`: it cannot be sent as it is, now or later; somebody has to mend an address or a key.
+    """
+
+    def __init__(self, reason: str, *, was_sent: bool, permanent: bool = False, milliseconds: int = 0) -> None:
         super().__init__(reason)
-        self.was_sent = was_sent
+        self.was_sent, self.permanent = was_sent, permanent
         self.milliseconds = milliseconds
 
 
@@ -101,7 +119,8 @@ class Answer:
 
 
 def ask(request: Request) -> Answer:
-    """Ask once. Raises NoAnswer."""
+    """Ask once. Raises NoAnswer, which repeats neither headers nor body: either may hold a secret."""
+    _refuse_unsendable(request.headers)
     began = time.monotonic()
     deadline = _Deadline(request.timeout_seconds, request.server_name)
     try:
@@ -120,6 +139,10 @@ def ask(request: Request) -> Answer:
                 if deadline.has_come:  # an answer that was cut may look like a whole one
                     raise requests.ReadTimeout("the answer did not end in time")
     except (requests.RequestException, HTTPError, HTTPException, ValueError, OSError) as fault:
+        # Once it was asked, such words are about the answer.
+        if not deadline.has_asked and (unaskable := _what_is_unaskable(fault)):
+            # No cause is kept: its words are those of the request.
+            raise NoAnswer(unaskable, was_sent=False, permanent=True) from None
         was_sent = deadline.has_asked and not _is_before_sending(fault)
         if deadline.has_come:
             fault = requests.ReadTimeout()
@@ -147,7 +170,7 @@ def ask_patiently(
         if isinstance(fault, AskAgain):
             wanted = fault.answer.retry_after_seconds
             return True if wanted is None else wanted <= LONGEST_PAUSE_SECONDS and max(wanted, 0.05)
-        return isinstance(fault, NoAnswer) and (is_repeatable or not fault.was_sent)
+        return isinstance(fault, NoAnswer) and not fault.permanent and (is_repeatable or not fault.was_sent)
 
     try:
         for attempt in stamina.retry_context(
@@ -191,7 +214,8 @@ class _Deadline(HTTPAdapter):
         self.timer.cancel()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, server_hostname=self.server_name, **options)
+        context = trust.extend(create_urllib3_context())
+        super().init_poolmanager(*args, server_hostname=self.server_name, ssl_context=context, **options)
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)
@@ -230,6 +254,23 @@ def _read(response: requests.Response, most: int, *, until: float) -> bytes:
     return body
 
 
+def _refuse_unsendable(headers: Mapping[str, str]) -> None:
+    """Names the header at fault, and not what it holds (RFC 9110 §5.5)."""
+    for name, value in headers.items():
+        if not HEADER_VALUE.fullmatch(value):
+            raise NoAnswer(
+                f"the request cannot be sent: the value of {name[:100]!r} is none that a header can carry,"
+                " such as one with a line break or with a blank at its end",
+                was_sent=False,
+                permanent=True,
+            )
+
+
+def _what_is_unaskable(fault: BaseException) -> str:
+    """Why this fault is one of the request itself; empty when it is none."""
+    return next((f"the request cannot be sent: {what}" for kinds, what in UNASKABLE if isinstance(fault, kinds)), "")
+
+
 def _is_before_sending(fault: BaseException) -> bool:
     """True only where the connection was never there, so that the request certainly did not leave."""
     reason = getattr(fault.args[0], "reason", None) if fault.args else None
@@ -241,5 +282,9 @@ def _explain(fault: BaseException, timeout_seconds: float) -> str:
         return f"no answer within {timeout_seconds:g} s"
     if isinstance(fault, requests.ConnectionError):
         reason = getattr(fault.args[0], "reason", None) if fault.args else None
-        return f"no connection: {str(reason or fault).rsplit(': ', 1)[-1][:200]}"
+        text = str(reason or fault).rsplit(": ", 1)[-1][:200]
+        remedy = f"; look at {trust.VARIABLE}" if any(words in text for words in UNKNOWN_AUTHORITY) else ""
+        return f"no connection: {text}{remedy}"
+    if isinstance(fault, ValueError):  # who knows what it quotes
+        return f"it cannot be understood ({type(fault).__name__})"
     return f"{type(fault).__name__}: {str(fault)[:200]}"

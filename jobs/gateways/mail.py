@@ -19,6 +19,7 @@ from jobs.gateways.notifications import (
     mail_alert,
 )
 from jobs.gateways.smtp_connection import VARIABLE, Session, reply
+from jobs.gateways.smtp_sessions import Sessions
 
 SENDER_VARIABLE = "SCHEDULER_MAIL_FROM"
 TIMEOUT_SECONDS = 10.0  # of each answer of the server
@@ -26,7 +27,7 @@ TOO_LARGE, NEEDS_LOGIN = 552, (530, 535)
 
 
 class Smtp:
-    """smtp://user:password@host:587?tls=starttls or smtps://…; certificates are checked against the system's.
+    """smtp://user:password@host:587?tls=starttls or smtps://…; certificates are checked against the system's and ours.
 
     Empty `url`: not configured. `alerts_to`: the administrators' addresses.
     """
@@ -36,6 +37,7 @@ class Smtp:
     ) -> None:
         self._url, self._sender, self._alerts_to = url, sender, alerts_to
         self._timeout_seconds = timeout_seconds
+        self._sessions = Sessions(self._open)
 
     def check(self) -> None:
         if not self._url:
@@ -47,19 +49,36 @@ class Smtp:
     def send(self, email: Email) -> Delivery:
         self.check()
         message = self._message(email)
-        server = smtp_connection.server_of(self._url)
-        session = smtp_connection.open_patiently(server, timeout_seconds=self._timeout_seconds)
+        session = self._sessions.take()
         try:
-            session.send_messages([message])
+            session.send(message)
         except OSError as fault:  # smtplib's are OSErrors too
-            raise _explain(fault, session) from fault
-        finally:
+            error, is_stale = _explain(fault, session), session.has_hung_up
             session.leave()
+            if not is_stale:
+                raise error from fault
+            self._send_alone(message)
+        else:
+            self._sessions.keep(session)
         return Delivery.SENT
 
     def alert(self, alert: AlertMessage) -> None:
         self.check()
         mail_alert(alert, to=self._alerts_to, send=self.send)
+
+    def _open(self) -> Session:
+        server = smtp_connection.server_of(self._url)
+        return smtp_connection.open_patiently(server, timeout_seconds=self._timeout_seconds)
+
+    def _send_alone(self, message: EmailMultiAlternatives) -> None:
+        """Over a session of its own: the one that was kept had ended before the message was on its way."""
+        session = self._open()
+        try:
+            session.send(message)
+        except OSError as fault:
+            raise _explain(fault, session) from fault
+        finally:
+            session.leave()
 
     def _message(self, email: Email) -> EmailMultiAlternatives:
         if not is_address(email.to):

@@ -139,9 +139,15 @@ class NotificationService:
         try:
             return http.ask_patiently(request, again_on=_is_not_now, is_repeatable=False)
         except http.NoAnswer as fault:
-            raise NotificationError(
-                f"NotificationService did not answer: {fault}.", is_uncertain=fault.was_sent
-            ) from fault
+            raise self._unanswered(fault) from fault
+
+    def _unanswered(self, fault: http.NoAnswer) -> NotificationError:
+        if fault.permanent:
+            variables = "ServiceUrls__NotificationService and Security__InternalApiKey"
+            return NotificationError(
+                f"NotificationService could not be asked: {fault}. Look at {variables}.", permanent=True
+            )
+        return NotificationError(f"NotificationService did not answer: {fault}.", is_uncertain=fault.was_sent)
 
     def _refused(self, answer: http.Answer) -> NoReturn:
         said = f"NotificationService answered HTTP {answer.status}: {said_in(answer)}"

@@ -3,25 +3,22 @@
 import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from requests.structures import CaseInsensitiveDict
 
-from jobs.gateways import addresses, http
+from jobs.gateways import addresses, http, pinned
 from jobs.gateways.errors import GatewayError
 
 HOSTS_VARIABLE = "SCHEDULER_OUTGOING_HOSTS"
 SECRET_PREFIX = "SCHEDULER_SECRET_"  # noqa: S105 - of variables' names
 # Asked twice they do what they do once (RFC 9110 §9.2.2).
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-DEFAULT_PORTS = {"http": 80, "https": 443}
-HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
-PLACE = re.compile(rf"({HOST})(?::([0-9]{{1,5}}))?")
-LISTED = re.compile(rf"(\*\.)?({HOST})(?::([0-9]{{1,5}}))?")
+MAY_BE_DONE = "It may have been carried out all the same: look there before you ask again."
+LISTED = re.compile(rf"(\*\.)?({pinned.HOST})(?::([0-9]{{1,5}}))?")
 NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 BLANK = b"***"
 # A part of a secret that is shorter than this, such as “Bearer”, tells nothing.
@@ -33,34 +30,11 @@ class OutgoingError(GatewayError):
 
 
 @dataclass(frozen=True)
-class Target:
-    """A URL taken apart. `host` is as it was written: lists are compared with that, and never with what it may mean."""
-
-    scheme: str
-    host: str
-    port: int
-    rest: str  # path and query
-
-    @property
-    def place(self) -> str:
-        """What stands in the Host header."""
-        return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
-
-    @property
-    def name(self) -> str:
-        return self.host.strip("[]")
-
-    def url_at(self, address: str) -> str:
-        host = f"[{address}]" if ":" in address else address
-        return f"{self.scheme}://{host}:{self.port}{self.rest}"
-
-
-@dataclass(frozen=True)
 class OutgoingHttp:
     """`hosts`: each as host, host:port or *.suffix. `resolve` gives the addresses of a host and a port."""
 
     hosts: Sequence[str] = ()
-    resolve: Callable[[str, int], list[str]] = addresses.of_host
+    resolve: pinned.Resolve = addresses.of_host
 
     def __post_init__(self) -> None:
         for entry in self.hosts:
@@ -72,7 +46,7 @@ class OutgoingHttp:
     def refusal(self, url: str) -> str | None:
         """Why this URL may not be called, as a sentence; None when it may. Asks nobody."""
         try:
-            target = target_of(url)
+            target = pinned.target_of(url)
         except ValueError as fault:
             return str(fault)
         if any(_is_meant(entry, target) for entry in self.hosts):
@@ -92,64 +66,17 @@ class OutgoingHttp:
         secrets = {header: secret(name) for header, name in (secret_headers or {}).items()}
         blank = _Blanking(secrets.values())
         try:
-            return blank.answer(self._ask(replace(request, headers={**request.headers, **secrets})))
+            asked = replace(request, headers={**request.headers, **secrets})
+            return blank.answer(pinned.ask(asked, resolve=self.resolve))
         except http.NoAnswer as fault:
             harmful = fault.was_sent and request.method not in REPEATABLE
-            warning = " It may have been carried out all the same: look there before you ask again." if harmful else ""
+            warning = f" {MAY_BE_DONE}" if harmful else ""
             # No cause is kept: its words may be those of the other side, who knows the secrets.
             raise OutgoingError(
                 f"{request.method} {request.url}: {blank.text(str(fault))}.{warning}",
-                permanent=harmful,
+                permanent=harmful or fault.permanent,
                 is_uncertain=fault.was_sent,
             ) from None
-
-    def _ask(self, request: http.Request) -> http.Answer:
-        """At the first address that takes the request. The name is looked up once: a second look may tell otherwise."""
-        target, until = target_of(request.url), time.monotonic() + request.timeout_seconds
-        pinned = replace(request, headers={**request.headers, "Host": target.place}, server_name=target.name)
-        places = self._checked(target)
-        for address in places:
-            left = max(0.01, round(until - time.monotonic(), 2))
-            try:
-                return http.ask(replace(pinned, url=target.url_at(address), timeout_seconds=left))
-            except http.NoAnswer as fault:
-                if fault.was_sent or address == places[-1] or time.monotonic() > until:
-                    raise
-        raise AssertionError("unreachable")
-
-    def _checked(self, target: Target) -> list[str]:
-        try:
-            found = self.resolve(target.name, target.port)
-        except OSError as fault:
-            raise OutgoingError(f"the host {target.host} is not known here: {fault.strerror or fault}") from fault
-        for address in found:
-            if what := addresses.fault_of(address):
-                raise OutgoingError(
-                    f"the host {target.host} leads to {address}, which is {what}: that is never called,"
-                    f" whatever {HOSTS_VARIABLE} lists",
-                    permanent=True,
-                )
-        return found
-
-
-def target_of(url: str) -> Target:
-    """Raises ValueError with a sentence. Strict on purpose: no two parsers must read two hosts in one URL."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in DEFAULT_PORTS:
-        raise ValueError("must begin with http:// or https://")
-    if not re.fullmatch(r"[!-~]*", rest) or "\\" in rest:
-        raise ValueError(
-            "may hold printable ASCII without blanks and backslashes only: percent-encode the others, and write a host"
-            " in its xn-- form"
-        )
-    authority, mark, tail = re.fullmatch(r"([^/?#]*)([/?#]?)(.*)", rest).groups()  # type: ignore[union-attr]
-    if "@" in authority:
-        raise ValueError("must hold no user name or password: give credentials by secretHeaders")
-    place = PLACE.fullmatch(authority)
-    port = int(place[2]) if place and place[2] else DEFAULT_PORTS[scheme]
-    if place is None or not 0 < port < 65_536:
-        raise ValueError(f"names no host: {authority[:100]!r} is not of the form host or host:port")
-    return Target(scheme, place[1], port, f"{mark if mark == '/' else '/' + mark}{tail}".partition("#")[0])
 
 
 def secret(name: str) -> str:
@@ -169,7 +96,7 @@ def _is_listable(entry: str) -> bool:
     return listed is not None and not (listed[1] and (listed[2].startswith("[") or NUMERIC_END.fullmatch(listed[2])))
 
 
-def _is_meant(entry: str, target: Target) -> bool:
+def _is_meant(entry: str, target: pinned.Target) -> bool:
     listed = LISTED.fullmatch(entry)
     if listed is None or (listed[3] and int(listed[3]) != target.port):
         return False

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from jobs.gateways import http
 from jobs.gateways.errors import GatewayError, NotConfigured
-from jobs.gateways.problems import said_in
+from jobs.gateways.problems import fields_of, said_in
 
 TIMEOUT_SECONDS = 20.0  # a language model may be asked behind it
 TRIES = 2  # the second only where there was no connection
@@ -16,6 +16,10 @@ ANSWER_MAX_BYTES = 65_536
 PRICE_MAX = Decimal(10) ** 12
 CENT = Decimal("0.01")
 NOT_NOW, NO_PRICE = (408, 425, 429, 503), (400, 404, 422)
+VARIABLES = "ServiceUrls__PricingAgent and ServiceUrls__PricingMlService"
+OWN_WORDS = ("error", "errors", "detail")
+# What FastAPI says of a path that it does not have, at any service built with it.
+NO_SUCH_PATH = {"detail": "Not Found"}
 
 
 class PricingError(GatewayError):
@@ -146,6 +150,9 @@ def _ask(request: http.Request, *, dop: str, usd: str) -> MarketPrice:
     try:
         answer = http.ask_patiently(request, again_on=lambda _answer: False, is_repeatable=False, tries=TRIES)
     except http.NoAnswer as fault:
+        if fault.permanent:
+            said = f"The market-price service could not be asked: {fault}. Look at {VARIABLES}."
+            raise PricingError(said, permanent=True) from fault
         raise PricingError(f"The market-price service did not answer: {fault}.") from fault
     if not answer.is_success:
         raise _refusal(answer)
@@ -155,12 +162,21 @@ def _ask(request: http.Request, *, dop: str, usd: str) -> MarketPrice:
 def _refusal(answer: http.Answer) -> PricingError:
     said = f"The market-price service answered HTTP {answer.status}"
     if answer.status in NO_PRICE:
-        return UnusablePrice(f"{said}: {said_in(answer)}")
+        if _speaks_for_itself(answer):
+            return UnusablePrice(f"{said}: {said_in(answer)}")
+        return PricingError(f"{said}, and not in the service's own words: look at {VARIABLES}.", permanent=True)
     if answer.status in NOT_NOW:
         return PricingError(f"{said}: not now.", retry_after_seconds=answer.retry_after_seconds)
     if answer.status >= 500:
         return PricingError(f"{said}.")
-    return PricingError(f"{said}: look at ServiceUrls__PricingAgent and ServiceUrls__PricingMlService.", permanent=True)
+    return PricingError(f"{said}: look at {VARIABLES}.", permanent=True)
+
+
+def _speaks_for_itself(answer: http.Answer) -> bool:
+    """Whether the service refused a question, by a problem or {error} (OKLA.md §7): at a wrong address all are 404."""
+    fields = fields_of(answer)
+    is_problem = "problem+json" in answer.headers.get("Content-Type", "").lower()
+    return fields != NO_SUCH_PATH and bool(fields) and (is_problem or not fields.keys().isdisjoint(OWN_WORDS))
 
 
 def _fields(answer: http.Answer) -> Mapping[str, Any]:

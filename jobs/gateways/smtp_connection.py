@@ -10,8 +10,11 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import stamina
+from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
+from django.utils.functional import cached_property
 
+from jobs.gateways import trust
 from jobs.gateways.http import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, TRIES
 from jobs.gateways.notifications import NotificationError
 
@@ -142,7 +145,13 @@ class _Encrypted(_InTime, smtplib.SMTP_SSL):
 
 
 class Session(EmailBackend):
-    """One connection, for one message."""
+    """One connection, for one message after another. `messages`: how many went through."""
+
+    messages = 0
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        return trust.extend(ssl.create_default_context())
 
     @property
     def connection_class(self) -> Any:
@@ -153,6 +162,26 @@ class Session(EmailBackend):
         """Whether the message itself may have reached the server."""
         connection: Any = self.connection
         return connection is None or bool(connection.has_begun_data)
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether it ended, after other messages, before this one was on its way: this one certainly was not sent."""
+        connection: Any = self.connection
+        return self.messages > 0 and not self.has_begun_data and connection.sock is None
+
+    def send(self, message: EmailMessage) -> None:
+        """Raises OSError, of which smtplib's are kinds."""
+        connection: Any = self.connection
+        connection.has_begun_data = False
+        self.send_messages([message])
+
+    def is_alive(self) -> bool:
+        """Whether the server answers as it should; it may have left long ago."""
+        connection: Any = self.connection
+        try:
+            return bool(connection.noop()[0] == 250)
+        except OSError:
+            return False
 
     def greet(self) -> None:
         """Now, so that a refusal is told from that of a message."""

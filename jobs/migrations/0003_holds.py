@@ -4,28 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0002_messages'),
+        ("jobs", "0002_messages"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ScheduleHold',
+            name="ScheduleHold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('began_at', models.DateTimeField(verbose_name='began at')),
-                ('until', models.DateTimeField(null=True, verbose_name='until')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended at')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('held_by_user_id', models.UUIDField(verbose_name='held by')),
-                ('released_by_user_id', models.UUIDField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("began_at", models.DateTimeField(verbose_name="began at")),
+                ("until", models.DateTimeField(null=True, verbose_name="until")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended at")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                ("held_by_user_id", models.UUIDField(verbose_name="held by")),
+                ("released_by_user_id", models.UUIDField(null=True)),
             ],
             options={
-                'verbose_name': 'hold',
-                'verbose_name_plural': 'holds',
-                'ordering': ['-began_at'],
-                'constraints': [models.UniqueConstraint(models.Value(1), condition=models.Q(('ended_at', None)), name='hold_one_open')],
+                "verbose_name": "hold",
+                "verbose_name_plural": "holds",
+                "ordering": ["-began_at"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.Value(1), condition=models.Q(("ended_at", None)), name="hold_one_open"
+                    )
+                ],
             },
         ),
     ]

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from jobs import gateways, wire
 from jobs.base import ChangingJobParameters, Job, JobContext, JobError, JobStateStore
 from jobs.gateways import http
-from jobs.gateways.outgoing import REPEATABLE, SECRET_PREFIX, OutgoingError, secret
+from jobs.gateways.outgoing import MAY_BE_DONE, REPEATABLE, SECRET_PREFIX, OutgoingError, secret
 
 BODY_SHOWN_BYTES = 10_240
 ERROR_SHOWN_CHARACTERS = 500
@@ -186,9 +186,11 @@ def _said_of(secret_headers: Mapping[str, str]) -> str:
 def _unexpected(wanted: HttpRequestParameters, answer: http.Answer) -> JobError:
     expected = ", ".join(str(one) for one in wanted.expected_status)
     text = answer.text[:ERROR_SHOWN_CHARACTERS] or "(nothing)"
+    harmful = answer.status in NOBODY_KNOWS and wanted.method not in REPEATABLE
+    warning = f" {MAY_BE_DONE}" if harmful else ""
     return JobError(
-        f"{wanted.method} {wanted.url} answered HTTP {answer.status} where {expected} was expected: {text}",
-        permanent=400 <= answer.status < 500 and answer.status not in NOT_NOW,
+        f"{wanted.method} {wanted.url} answered HTTP {answer.status} where {expected} was expected: {text}{warning}",
+        permanent=harmful or (400 <= answer.status < 500 and answer.status not in NOT_NOW),
         result=_result(answer),
     )
 

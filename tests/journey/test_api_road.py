@@ -84,3 +84,23 @@ def test_run_now_answers_at_once_runs_and_is_seen_in_flower_under_the_same_id(sy
 
 def in_flower(address: str, path: str) -> requests.Response:
     return requests.get(f"{address}{path}", auth=FLOWER_LOGIN, timeout=30)
+
+
+def test_the_log_of_a_running_job_is_streamed_until_its_end(system: System, api: Api, tmp_path: Any) -> None:
+    worker = system.start_worker()
+    body = {
+        "name": "Diary", "jobType": "DiaryJob", "cronExpression": "0 0 1 1 *",
+        "parameters": {"path": str(tmp_path / "diary"), "seconds": 600},
+    }  # fmt: skip
+    job = api.call("POST", "/jobs", body).json()
+    run = api.call("POST", f"/jobs/{job['id']}/run-now").json()
+    address = f"{api.root}/api/scheduler/executions/{run['id']}"
+    with api.get(f"{address}/log", headers={"Accept": "text/event-stream"}, stream=True, timeout=60) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        lines = stream.iter_lines(chunk_size=1, decode_unicode=True)
+        assert next(line for line in lines if line.startswith("event")) == "event: log"
+        assert "dear diary" in next(line for line in lines if line.startswith("data"))
+        assert api.post(f"{address}/cancel", timeout=30).status_code == 202
+        assert next(line for line in lines if line == "event: end")
+        assert "Cancelled" in next(line for line in lines if line.startswith("data"))
+    assert worker.is_running

@@ -220,3 +220,36 @@ def test_a_service_is_asked_at_its_template_unless_it_is_redirected() -> None:
     template = "http://{service}:8080/health"
     assert targets.url_of("gateway", template) == "http://127.0.0.1:5038/health"
     assert targets.url_of("authservice", template) == "http://authservice:8080/health"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://169.254.169.254/health", "http://2852039166/health", "http://[::ffff:169.254.169.254]/", "http://0/"],
+)
+def test_an_address_that_nothing_of_ours_may_call_is_not_called(url: str) -> None:
+    health = ask(url)
+    assert words(health) == ("Unreachable", False, None)
+    assert "never called" in health.error
+
+
+def test_a_name_that_leads_to_a_metadata_service_is_not_called() -> None:
+    targets = HealthTargets(resolve=lambda _host, _port: ["169.254.169.254"])
+    health = targets.ask("service", url="http://metadata.example/health", timeout_seconds=QUICK)
+    assert words(health) == ("Unreachable", False, None)
+    assert "metadata.example leads to 169.254.169.254" in health.error
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_asked(httpserver: HTTPServer) -> None:
+    """DNS rebinding: a second lookup would lead elsewhere."""
+    httpserver.expect_request("/health").respond_with_data("Healthy")
+    answers = [["127.0.0.1"], ["169.254.169.254"]]
+    targets = HealthTargets(resolve=lambda _host, _port: answers.pop(0))
+    url = f"http://gateway.example:{httpserver.port}/health"
+    assert targets.ask("gateway", url=url, timeout_seconds=5).is_healthy
+    assert len(answers) == 1
+    assert httpserver.log[0][0].headers["Host"] == f"gateway.example:{httpserver.port}"
+
+
+def test_a_user_name_in_an_address_is_refused_and_the_password_not_told() -> None:
+    health = ask("http://ana:s3cr3t@127.0.0.1/health")
+    assert not health.is_healthy and "user name" in health.error and "s3cr3t" not in health.error

@@ -2,10 +2,13 @@
 
 import datetime
 import ipaddress
+import multiprocessing
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,10 +21,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from jobs.gateways import smtp_connection, trust
 from jobs.gateways.errors import GatewayError, NotConfigured
 from jobs.gateways.mail import Smtp
 from jobs.gateways.notifications import AlertMessage, Delivery, Email, MessageRefused, NotificationError
-from tests.jobs.gateways.conftest import Behaviour, RawServer, Retries, wait_for_hang_up
+from jobs.gateways.smtp_sessions import MOST_MESSAGES, Sessions
+from tests.jobs.gateways.conftest import Behaviour, RawServer, Retries, saying, wait_for_hang_up
 
 EMAIL = Email(to="ana@example.com", subject="Reporte de añadidos", html="<p>¡Hola!</p>", text="¡Hola!\n.\nAdiós")
 ALERT = AlertMessage("Service auth is unhealthy!", "HTTP 503\n<since> 03:00", "Critical")
@@ -137,10 +142,10 @@ def facts(fault: Any) -> tuple[bool, bool, bool]:
 LATER, MEND, UNCERTAIN, REFUSED = (False, False, False), (True, False, False), (False, True, False), (True, False, True)
 
 
-def dialogue(
-    replies: Mapping[str, bytes | Behaviour | None], said: list[str], greeting: bytes = b"220 hi\r\n"
-) -> Behaviour:
+def dialogue(replies: Mapping[str, Any], said: list[str], greeting: bytes = b"220 hi\r\n") -> Behaviour:
     """A server that answers each verb as given: by these bytes, by what a function does, or by hanging up (None).
+
+    A list holds such answers, one for each time.
 
     "." is the end of the message. `said`: the verbs that it heard, over all connections.
     """
@@ -155,6 +160,8 @@ def dialogue(
                 continue
             said.append(verb)
             reply = replies.get(verb, b"354 go on\r\n" if verb == "DATA" else b"250 fine\r\n")
+            if isinstance(reply, list):
+                reply = reply.pop(0)
             if reply is None:
                 return
             if callable(reply):
@@ -356,6 +363,123 @@ def test_a_server_that_comes_up_between_two_tries_gets_the_message(
     assert (retries.count, len(postbox.envelopes)) == (1, 1)
 
 
+# --- One session for many messages -----------------------------------------------------------------------------------
+def test_the_messages_of_a_run_share_one_connection_and_one_login(raw_server: Callable[..., RawServer]) -> None:
+    said: list[str] = []
+    peer = raw_server(
+        dialogue({"EHLO": b"250-hi\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 in\r\n"}, said), reads_first=False
+    )
+    gateway = smtp(f"smtp://ana:pw@127.0.0.1:{peer.port}")
+    for _ in range(3):
+        gateway.send(EMAIL)
+    assert (len(peer.seen), said.count("EHLO"), said.count("AUTH"), said.count(".")) == (1, 1, 1, 3)
+
+
+def test_after_many_messages_a_connection_is_left(raw_server: Callable[..., RawServer]) -> None:
+    said: list[str] = []
+    peer = raw_server(dialogue({}, said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    for _ in range(MOST_MESSAGES + 1):
+        gateway.send(EMAIL)
+    assert (len(peer.seen), said.count("QUIT"), said.count(".")) == (2, 1, MOST_MESSAGES + 1)
+
+
+def test_a_connection_that_nobody_needs_is_left_after_a_while(raw_server: Callable[..., RawServer]) -> None:
+    left = threading.Event()
+    peer = raw_server(dialogue({"QUIT": lambda _connection: left.set()}, []), reads_first=False)
+    server = smtp_connection.server_of(f"smtp://127.0.0.1:{peer.port}")
+    sessions = Sessions(lambda: smtp_connection.open_patiently(server, timeout_seconds=5), idle_seconds=0.05)
+    session = sessions.take()
+    sessions.keep(session)
+    assert left.wait(BOUND)
+    assert sessions.take() is not session
+
+
+@pytest.mark.parametrize("noop", [None, b"421 too long idle\r\n", wait_for_hang_up], ids=["left", "421", "silence"])
+def test_a_server_that_left_between_two_messages_gets_the_next_one_anew(
+    raw_server: Callable[..., RawServer], noop: Any
+) -> None:
+    said: list[str] = []
+    peer = raw_server(dialogue({"NOOP": noop}, said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}", timeout_seconds=QUICK)
+    assert [gateway.send(EMAIL), gateway.send(EMAIL)] == [Delivery.SENT] * 2
+    assert (len(peer.seen), said.count(".")) == (2, 2)
+
+
+def on_the_second(verb: str, last: bytes | Behaviour, said: list[str]) -> Behaviour:
+    """A server that answers the second `verb` of each connection like that."""
+    first = b"354 go on\r\n" if verb == "DATA" else b"250 fine\r\n"
+
+    def behave(connection: socket.socket) -> None:
+        dialogue({verb: [first, last]}, said)(connection)
+
+    return behave
+
+
+@pytest.mark.parametrize("last", [b"421 no more over this connection\r\n", b""], ids=["421", "hangs up"])
+def test_a_server_that_takes_one_message_a_connection_gets_each_once(
+    raw_server: Callable[..., RawServer], last: bytes
+) -> None:
+    said: list[str] = []
+    peer = raw_server(on_the_second("MAIL", saying(last), said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    assert [gateway.send(EMAIL) for _ in range(3)] == [Delivery.SENT] * 3
+    assert said.count(".") == 3
+
+
+@pytest.mark.parametrize("verb", ["DATA", "."])
+def test_a_later_message_that_was_on_its_way_is_uncertain_and_not_sent_twice_either(
+    raw_server: Callable[..., RawServer], verb: str
+) -> None:
+    said: list[str] = []
+    peer = raw_server(on_the_second(verb, saying(b""), said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    gateway.send(EMAIL)
+    assert facts(fault_of(lambda: gateway.send(EMAIL))) == UNCERTAIN
+    assert (len(peer.seen), said.count("MAIL")) == (1, 2)
+    assert gateway.send(EMAIL) is Delivery.SENT
+
+
+def test_a_refused_address_is_not_asked_about_again_over_another_connection(
+    raw_server: Callable[..., RawServer],
+) -> None:
+    said: list[str] = []
+    peer = raw_server(on_the_second("RCPT", b"450 not now\r\n", said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    gateway.send(EMAIL)
+    assert facts(fault_of(lambda: gateway.send(EMAIL))) == LATER
+    assert len(peer.seen) == 1
+
+
+def test_messages_sent_at_the_same_time_do_not_share_a_connection(
+    raw_server: Callable[..., RawServer],
+) -> None:
+    together, said = threading.Barrier(2), list[str]()
+
+    def wait_for_the_other(connection: socket.socket) -> None:
+        together.wait(BOUND)  # broken unless both messages are under way
+        connection.sendall(b"250 fine\r\n")
+
+    peer = raw_server(dialogue({".": wait_for_the_other}, said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(gateway.send, [EMAIL, EMAIL])) == [Delivery.SENT] * 2
+    assert len(peer.seen) == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_does_not_speak_over_the_connection_of_its_parent(raw_server: Callable[..., RawServer]) -> None:
+    said: list[str] = []
+    peer = raw_server(dialogue({}, said), reads_first=False)
+    gateway = smtp(f"smtp://127.0.0.1:{peer.port}")
+    gateway.send(EMAIL)
+    child = multiprocessing.get_context("fork").Process(target=gateway.send, args=[EMAIL])
+    child.start()
+    child.join(BOUND)
+    gateway.send(EMAIL)
+    assert (child.exitcode, len(peer.seen), said.count(".")) == (0, 2, 3)
+
+
 # --- Logging in ------------------------------------------------------------------------------------------------------
 def knows_ana(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
     is_known = isinstance(data, LoginPassword) and (data.login, data.password) == (b"ana", b"p@ss/word")
@@ -416,7 +540,7 @@ def test_smtps_encrypts_from_the_first_byte(raw_server: Callable[..., RawServer]
 
     peer = raw_server(behave, reads_first=False)
     assert smtp(f"smtps://127.0.0.1:{peer.port}").send(EMAIL) is Delivery.SENT
-    assert said == ["EHLO", "MAIL", "RCPT", "DATA", ".", "QUIT"]
+    assert said == ["EHLO", "MAIL", "RCPT", "DATA", "."]
 
 
 def test_a_certificate_that_nobody_trusts_is_refused_before_the_login(
@@ -434,6 +558,17 @@ def test_an_untrusted_certificate_is_refused_by_smtps_too(
     peer = raw_server(lambda connection: tls.wrap_socket(connection, server_side=True), reads_first=False)
     fault = fault_of(lambda: smtp(f"smtps://127.0.0.1:{peer.port}").send(EMAIL))
     assert facts(fault) == MEND and "certificate verify failed" in str(fault)
+
+
+def test_a_certificate_of_the_operators_own_authority_is_believed(
+    server: Callable[..., str], postbox: Postbox, tls: ssl.SSLContext, certificate: Path
+) -> None:
+    trust.trust(str(certificate))
+    try:
+        place = server(tls_context=tls, require_starttls=True)
+        assert smtp(f"smtp://{place}?tls=starttls").send(EMAIL) is Delivery.SENT
+    finally:
+        trust.trust("")
 
 
 @pytest.mark.usefixtures("trusting")

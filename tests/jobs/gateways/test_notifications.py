@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +176,14 @@ def test_a_refused_token_names_its_variables(httpserver: HTTPServer) -> None:
 
 
 @pytest.mark.usefixtures("without_pauses")
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown(httpserver: HTTPServer, retries: Retries) -> None:
+    gateway = service(httpserver.url_for(""), internal_key="s3cr3t-key\n")
+    fault = fault_of(lambda: gateway.send(EMAIL))
+    assert fault.permanent and not fault.is_uncertain and retries.count == 0
+    assert "Security__InternalApiKey" in str(fault)
+    assert "s3cr3t" not in "".join(traceback.format_exception(fault))
+
+
 def test_a_service_that_recovers_gets_the_message_once(httpserver: HTTPServer) -> None:
     httpserver.expect_ordered_request(INTERNAL).respond_with_data("", 503)
     httpserver.expect_ordered_request(INTERNAL).respond_with_data("", 429)

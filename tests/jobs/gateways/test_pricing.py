@@ -122,6 +122,55 @@ def test_a_vehicle_that_it_does_not_know_has_no_price(httpserver: HTTPServer, st
     assert f"HTTP {status}: El año no existe" in str(fault)
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"title": "Not Found", "status": 404}', "application/problem+json; charset=utf-8"),
+        ('{"error": "no such model"}', "application/json"),
+        ('{"success": false, "error": {"message": "no such model"}}', "application/json"),
+        ('{"detail": [{"loc": ["body", "year"], "msg": "too old"}]}', "application/json"),
+        ('{"title": "t", "errors": {"year": ["too old"]}}', "application/json"),
+    ],
+)
+def test_a_refusal_in_any_of_the_services_shapes_is_about_the_vehicle(
+    httpserver: HTTPServer, body: str, content_type: str
+) -> None:
+    httpserver.expect_request(AGENT).respond_with_data(body, 404, content_type=content_type)
+    assert isinstance(refusal(agent(httpserver.url_for(""))), UnusablePrice)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("<html>404 Not Found</html>", "text/html"),
+        ("404 page not found", "text/plain"),
+        ("", "application/problem+json"),
+        ('["error"]', "application/json"),
+        ("{}", "application/json"),
+        ('{"message": "no Route matched"}', "application/json"),
+        ('{"detail": "Not Found"}', "application/json"),
+    ],
+)
+@pytest.mark.parametrize("gateway", [PricingAgent, PricingMl])
+def test_an_address_at_which_somebody_else_answers_is_no_vehicle_without_a_price(
+    httpserver: HTTPServer, gateway: Any, status: int, body: str, content_type: str
+) -> None:
+    """At a wrong address every vehicle was “unusable” and the run succeeded."""
+    httpserver.expect_request(AGENT if gateway is PricingAgent else ML).respond_with_data(
+        body, status, content_type=content_type
+    )
+    fault = refusal(gateway(httpserver.url_for("")))
+    assert fault.permanent and not isinstance(fault, UnusablePrice)
+    assert f"HTTP {status}" in str(fault) and "ServiceUrls__PricingAgent" in str(fault)
+
+
+def test_an_address_that_is_none_is_to_be_mended(retries: Retries) -> None:
+    fault = refusal(agent("http://[::1"))
+    assert fault.permanent and "ServiceUrls__PricingAgent" in str(fault)
+    assert retries.count == 0
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, None), ({"Retry-After": "soon"}, None)]

@@ -1,12 +1,15 @@
 """HealthCheckMonitoringJob with the real gateway against real sockets, run as a worker runs it."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from executions.claims import Claim
 from executions.executor import JobExecutor
@@ -15,6 +18,7 @@ from executions.models import Alert
 from executions.output import RunOutput
 from jobs import gateways, registry
 from jobs.enums import ExecutionStatus
+from jobs.messages import MessageStatus, SentMessage
 from jobs.models import ScheduledJob
 from jobs.predefined.health_check_monitoring import HealthCheckMonitoringJob
 from tests.factories import a_job, started
@@ -85,8 +89,6 @@ def test_services_are_asked_at_the_same_time(job: ScheduledJob) -> None:
     together = threading.Barrier(len(names))
 
     def wait_for_the_others(_request: Any) -> Any:
-        from werkzeug import Response
-
         together.wait(10)  # broken, and an error, unless all four are asked before one is answered
         return Response("Healthy")
 
@@ -136,14 +138,47 @@ def test_the_defaults_are_the_originals() -> None:
     "template",
     ["http://host/health", "ftp://{service}/", "{service}", "http://{service}/{other}", "http://{service}/{}",
      "http://{service.name}/{service}", "http://{service}/{service.nothing}", "http://{service}{", "http://{service}}",
-     "http://{service:>9999999999}/{service}", "http://{service!r}/{service}", "http://{service[0]}/{service}"],
+     "http://{service:>9999999999}/{service}", "http://{service!r}/{service}", "http://{service[0]}/{service}",
+     "http://ana:pw@host/{service}", "http://{service}@host/", "http://ana@{service}/", "http://host:x/{service}",
+     "http://h\xf6st/{service}", "http://ho st/{service}", "http://169.254.169.254/{service}", "http://0.0.0.0/{service}",
+     "http://[fe80::1]/{service}", "http://224.0.0.1/{service}", "http://[::ffff:169.254.169.254]/{service}"],
 )  # fmt: skip
 def test_a_template_that_is_none_is_refused(template: str) -> None:
-    from django.core.exceptions import ValidationError
-
     with pytest.raises(ValidationError) as refused:
         registry.parse_parameters(HealthCheckMonitoringJob, {"urlTemplate": template})
     assert "urlTemplate" in refused.value.messages[0]
+
+
+@pytest.mark.parametrize("template", ["http://127.0.0.1:5000/{service}", "https://10.0.0.1/{service}/health"])
+def test_a_template_of_this_machine_or_a_private_network_is_fine(template: str) -> None:
+    assert registry.parse_parameters(HealthCheckMonitoringJob, {"urlTemplate": template}).url_template == template
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["127.0.0.1:5000/admin/delete-all?x=", "a/../b", "a@b", "a b", "a#", "a?b", "[::1]", ".hidden", "-x", "", "a\n",
+     "\xe1", "s" * 301],
+)  # fmt: skip
+def test_a_service_that_is_a_piece_of_a_url_and_no_name_is_refused(service: str) -> None:
+    """`127.0.0.1:5000/admin/delete-all?x=` sent a GET wherever its author liked."""
+    with pytest.raises(ValidationError) as refused:
+        registry.parse_parameters(HealthCheckMonitoringJob, {"services": ["gateway", service]})
+    assert "services" in refused.value.messages[0]
+
+
+def test_a_service_named_by_an_address_that_is_never_called_is_refused() -> None:
+    with pytest.raises(ValidationError) as refused:
+        registry.parse_parameters(HealthCheckMonitoringJob, {"services": ["169.254.169.254"]})
+    assert "169.254.169.254, which is link-local" in refused.value.messages[0]
+
+
+def test_a_name_that_leads_where_nothing_may_be_called_is_an_ill_service(
+    configured: Callable[..., None], run_job: Callable[..., Ran]
+) -> None:
+    configured(SCHEDULER_HEALTH_URLS={"x": "http://2852039166/health"})
+    ran = run_job("HealthCheckMonitoringJob", services=["x"])
+    assert (ran.status, ran.result["unhealthy"]) == ("Completed", 1)
+    assert "never called" in ran.result["services"][0]["error"]
 
 
 # --- Telling the administrators --------------------------------------------------------------------------------------
@@ -178,3 +213,104 @@ def test_a_sick_notification_service_fails_nothing_and_the_alert_is_told_later_w
     assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 1
     assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 0
     assert len(notifications.alerts) == 1
+
+
+# --- Alerts that may have been told, and those that could not be -----------------------------------------------------
+ADMIN_ALERT = "/api/notifications/admin-alert"
+
+
+def ill(httpserver: HTTPServer, *names: str) -> dict[str, Any]:
+    """Parameters of a run that finds these services ill."""
+    for name in names:
+        httpserver.expect_request(f"/service/{name}").respond_with_data("", 500)
+    return {"services": list(names), "urlTemplate": httpserver.url_for("/service/") + "{service}"}
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_an_alert_that_may_have_been_told_is_told_again(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran], status: int
+) -> None:
+    """It was lost for as long as the service stayed ill."""
+    parameters = ill(httpserver, "x")
+    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", status)
+    assert [run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] for _ in range(3)] == [0, 1, 0]
+    assert [alert["title"] for alert in notifications.alerts] == ["Service x is unhealthy!"]
+    assert SentMessage.objects.get().status == MessageStatus.SENT
+
+
+def test_an_alert_that_nobody_saw_answered_is_told_again(
+    httpserver: HTTPServer,
+    notifications: NotificationPeer,
+    configured: Callable[..., None],
+    run_job: Callable[..., Ran],
+) -> None:
+    parameters = ill(httpserver, "x")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=hang_up, args=[listener], daemon=True).start()
+        configured(SCHEDULER_NOTIFICATION_SERVICE_URL=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 0
+    configured(SCHEDULER_NOTIFICATION_SERVICE_URL=httpserver.url_for("").rstrip("/"))
+    assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 1
+
+
+def hang_up(listener: socket.socket) -> None:
+    connection, _address = listener.accept()
+    with connection:
+        connection.recv(65_536)
+
+
+def test_the_recovery_that_could_not_be_told_is_told_by_a_later_run(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    url = httpserver.url_for("/service/") + "{service}"
+    for code in (500, 200, 200):
+        httpserver.expect_oneshot_request("/service/x").respond_with_data("", code)
+    run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url)
+    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
+    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 0
+    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 1
+    assert [alert["title"] for alert in notifications.alerts][1:] == ["Service x has recovered"]
+
+
+def test_a_sick_notification_service_is_left_alone_after_two_messages_and_gets_all_of_them_later(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    """Two hundred ill services, ten seconds each, would outlast the rhythm of five minutes."""
+    parameters = ill(httpserver, *"abcde")
+    for _ in range(2):
+        httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
+    ran = run_job("HealthCheckMonitoringJob", **parameters)
+    assert (ran.status, ran.result["alertsSent"], notifications.alerts) == ("Completed", 0, [])
+    assert "3 more messages are left to the next run" in ran.output
+    assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 5
+    assert len({alert["title"] for alert in notifications.alerts}) == len(notifications.alerts) == 5
+
+
+def test_messages_that_are_refused_do_not_keep_the_others_back(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    def refuse_vowels(request: Request) -> Response:
+        title = json.loads(request.data)["title"]
+        if title.split()[1] in "aei":
+            return Response(json.dumps({"title": "no vowels"}), 400, content_type="application/problem+json")
+        return notifications.admin_alert(request)
+
+    for _ in range(5):
+        httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_handler(refuse_vowels)
+    ran = run_job("HealthCheckMonitoringJob", **ill(httpserver, *"aeixy"))
+    assert ran.result["alertsSent"] == 2
+    assert SentMessage.objects.filter(status=MessageStatus.FAILED).count() == 3
+
+
+def test_what_another_job_of_this_type_could_not_tell_is_not_forgotten(
+    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    parameters = ill(httpserver, "x", "y")
+    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
+    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["x"]})
+    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["y"]})
+    row = SentMessage.objects.get(subject_id="x")
+    assert row.status != MessageStatus.SENT
+    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["x"]})
+    assert [alert["title"].split()[1] for alert in notifications.alerts] == ["y", "x"]
+    assert SentMessage.objects.get(subject_id="x").pk == row.pk

@@ -235,6 +235,17 @@ def test_a_request_that_left_without_an_answer_is_repeated_only_where_that_does_
     assert can_retry is not ("may have been carried out" in ran.outcome.error_message)
 
 
+@pytest.mark.parametrize("status", [502, 504])
+@pytest.mark.parametrize(("method", "can_retry"), [("POST", False), ("PATCH", False), ("PUT", True), ("GET", True)])
+def test_an_intermediary_that_knows_nothing_is_asked_again_only_where_that_does_no_harm(
+    httpserver: HTTPServer, call: Callable[..., Ran], method: str, can_retry: bool, status: int
+) -> None:
+    httpserver.expect_request("/").respond_with_data("", status)
+    ran = call(httpserver.url_for("/"), method=method)
+    assert (ran.status, ran.outcome.can_retry) == ("Failed", can_retry)
+    assert can_retry is not ("may have been carried out" in ran.outcome.error_message)
+
+
 def test_a_request_that_never_left_is_tried_again(call: Callable[..., Ran], nobody: str) -> None:
     ran = call(nobody, method="POST")
     assert (ran.status, ran.outcome.can_retry) == ("Failed", True)
