@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from executions import ids
 from executions.admin.filters import MOST_COUNTED, CappedPaginator, JobFilter, SinceFilter
+from executions.admin.handling import HandlingAdmin
 from executions.admin.reading import ReadOnlyAdmin, flower_url
 from executions.models import Artifact, JobExecution, OutputChunk
 from jobs.admin.display import (
@@ -37,7 +38,7 @@ MOST_RETRIES = 20
 
 
 @admin.register(JobExecution)
-class JobExecutionAdmin(ReadOnlyAdmin):
+class JobExecutionAdmin(HandlingAdmin, ReadOnlyAdmin):
     list_display = (
         "state_and_reason", "job_link", "due", "trigger_and_attempt", "started", "took", "worker_name",
     )  # fmt: skip
@@ -206,6 +207,7 @@ class JobExecutionAdmin(ReadOnlyAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         run = kwargs["obj"]
         context["subtitle"] = format_html("{} · {}", run.job_name, instant(run.reference_time, run.job.time_zone))
+        context["buttons"] = self.buttons(request, run)
         context["links"] = [(_("Flower"), flower_url("task", run.id))]
         if not run.job.deleted_at:
             context["links"].insert(0, (_("Job"), page_of(run.job)))

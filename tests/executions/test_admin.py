@@ -197,3 +197,36 @@ def test_workers_are_alive_silent_or_stopped(viewer: Client, age: int, stopped: 
     assert f"{state} celery@here here 1 default, slow" in text(viewer.get(url("executions_worker", "changelist")))
     page = viewer.get(url("executions_worker", "change", worker.pk)).content.decode()
     assert "/worker/celery%40here" in page
+
+
+# --- Cancel, one more attempt ----------------------------------------------------------------------------------------
+def labels(client: Client, run: JobExecution) -> list[str]:
+    return [str(button["label"]) for button in client.get(url(RUN, "change", run.pk)).context["buttons"]]
+
+
+def test_each_state_has_its_button_for_operators_only(viewer: Client) -> None:
+    operator, running = client_of("operator"), started(a_job())
+    assert labels(operator, running) == ["Cancel"]
+    over = ended(running)
+    assert labels(operator, over) == ["One more attempt"]
+    assert labels(viewer, over) == []
+    assert viewer.post(url(RUN, "do", over.pk, "retry")).status_code == 403
+    assert operator.get(url(RUN, "do", over.pk, "retry")).status_code == 405
+    assert operator.post(url(RUN, "do", over.pk, "nothing")).status_code == 404
+
+
+def test_cancelling_a_queued_run_tells_so_and_stays_on_its_page() -> None:
+    run = a_run(a_job())
+    response = client_of("operator").post(url(RUN, "do", run.pk, "cancel"), follow=True)
+    assert said(response) == ["The run is asked to stop; one that waits is cancelled at once."]
+    assert response.context["original"].status == ExecutionStatus.CANCELLED
+
+
+def test_one_more_attempt_leads_to_it_and_a_refusal_is_told() -> None:
+    job, operator = a_job(max_retries=0), client_of("operator")
+    run = ended(started(job), FAILED)
+    response = operator.post(url(RUN, "do", run.pk, "retry"), follow=True)
+    attempt = response.context["original"]
+    assert (attempt.retry_of, attempt.triggered_by) == (run.pk, person("operator").pk)
+    again = operator.post(url(RUN, "do", run.pk, "retry"), follow=True)
+    assert said(again) == ["An attempt of this run is queued or running. Wait for its end, or cancel it."]
