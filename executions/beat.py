@@ -1,7 +1,8 @@
 """The beat scheduler: django-celery-beat's DatabaseScheduler, whose linked rows fire from the ledger's point of view.
 
 Use: `celery -A scheduler_project beat`. Mirrored rows are never loaded as entries: what is due is read from the jobs,
-in batches, by the database's clock. Other PeriodicTasks are treated as the stock scheduler does.
+in batches, by the database's clock. Other PeriodicTasks are treated as the stock scheduler does. Any number of beats
+may run: one leads, the others wait for its lease to end.
 """
 
 import logging
@@ -12,12 +13,14 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from executions import turn
 from executions.bell import BROKER_ERRORS
+from executions.lease import Deposed, Lease
 from jobs import periodic
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
 SHORTEST_SLEEP_SECONDS = 0.01
+STANDBY_SECONDS = 1.0
 # What this turn could not fire, because somebody holds the job or its schedule is broken, is not asked for at once.
 LEFT_OVER_SECONDS = 0.5
 
@@ -25,12 +28,27 @@ LEFT_OVER_SECONDS = 0.5
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
     """Beat neither dies nor fires twice: while the database or the broker is away it says so and tries again."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.lease = Lease()
+        super().__init__(*args, **kwargs)
+
+    def close(self) -> None:
+        try:
+            self.lease.release()
+        except Error as fault:
+            logger.warning("The lease could not be given back and ends by itself: %s", fault)
+        super().close()
+
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn; returns the seconds until the next, which are fewer when a due time comes sooner."""
         try:
-            turn.take()
+            if not self.lease.hold():
+                return STANDBY_SECONDS
+            turn.take(self.lease)
             others: float = super().tick(*args, **kwargs)
             return min(others, self._seconds_to_next())
+        except Deposed:
+            logger.warning("Another beat leads by now; what this one was about to fire is left to it.")
         except Error as fault:
             logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
             connection.close()

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -52,12 +52,16 @@ class NotADueTime(ValueError):
 
 
 # --- The schedule fires ----------------------------------------------------------------------------------------------
-def fire_due() -> int:
-    """Settle every due time that has come, batch by batch; return how many rows were written."""
+def fire_due(before_writing: Callable[[], None] = lambda: None) -> int:
+    """Settle every due time that has come, batch by batch; return how many rows were written.
+
+    `before_writing` is called in each batch's transaction; what it raises undoes the batch.
+    """
     written = 0
     without_schedule: set[uuid.UUID] = set()
     while True:
         with transaction.atomic():
+            before_writing()
             jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH, without=without_schedule)
             without_schedule |= {job.id for job in jobs if not _has_schedule(job)}
             rows = settle([job for job in jobs if job.id not in without_schedule], database_now()) if jobs else []

@@ -184,6 +184,26 @@ class Worker(models.Model):
         return self.name
 
 
+class BeatLease(models.Model):
+    """The one row that says which beat leads, and until when unless it is renewed (`executions.lease`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    holder = models.UUIDField()  # of this start of the process
+    term = models.PositiveBigIntegerField(_("term"))
+    machine_name = models.CharField(_("machine"), max_length=255)
+    process_id = models.PositiveIntegerField(_("process"))
+    since = models.DateTimeField(_("since"))
+    expires_at = models.DateTimeField(_("expires at"))
+
+    class Meta:
+        verbose_name = _("beat lease")
+        verbose_name_plural = _("beat leases")
+        constraints = [CheckConstraint(condition=Q(id=1), name="beat_lease_one")]
+
+    def __str__(self) -> str:
+        return f"{self.machine_name} #{self.term}"
+
+
 class IdempotencyKey(models.Model):
     """A caller's promise that two requests with this key are one. Kept for 24 h (SPEC §3, run-now)."""
 

@@ -8,6 +8,7 @@ from django.db import Error
 
 from executions import bell, control, dispatch, partitions, rescue
 from executions.bell import BROKER_ERRORS
+from executions.lease import Lease
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -18,9 +19,13 @@ _last_done: dict[str, float] = {}
 _watching_since = _last_turn = float("-inf")
 
 
-def take() -> int:
-    """Fire what is due, free what is held, ring what was not heard; return how many due times were settled."""
-    fired = dispatch.fire_due()
+def take(lease: Lease | None = None) -> int:
+    """Fire what is due, free what is held, ring what was not heard; return how many due times were settled.
+
+    `lease`: of the beat that leads. Without one, as when a stock scheduler rings, the due times' own keys still leave
+    each with one row. Raises Deposed.
+    """
+    fired = dispatch.fire_due(lease.renew) if lease else dispatch.fire_due()
     control.miss_late_starts()
     dispatch.release_held()
     bell.relay()

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from scheduler_project import connection_strings
+from scheduler_project.demo.databases import drop_database
 from scheduler_project.demo.schema import TABLES, create_tables
 
 
@@ -57,7 +58,7 @@ def create() -> Okla:
     with psycopg.connect(make_conninfo(**server), autocommit=True) as connection:
         for service in TABLES:
             name = sql.Identifier(prefix + service)
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            drop_database(connection, prefix + service)
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
     okla = Okla(addresses)
     for service in TABLES:

@@ -23,6 +23,7 @@ from executions.models import JobExecution
 from executions.output import RunOutput
 from jobs import gateways, registry
 from scheduler_project import connection_strings
+from scheduler_project.demo.databases import drop_database
 from tests.conftest import Caller
 from tests.factories import a_job, a_run, claimed
 
@@ -87,7 +88,7 @@ def notifications(settings: Any) -> Iterator[psycopg.Connection[Any]]:
     name = f"extending_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     address = {**server, "dbname": name}
     with psycopg.connect(make_conninfo(**server), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        drop_database(admin, name)
         admin.execute(f"CREATE DATABASE {name}")
         settings.SCHEDULER_SERVICE_DATABASES = {"notificationservice": address}
         gateways.current.cache_clear()
@@ -97,7 +98,7 @@ def notifications(settings: Any) -> Iterator[psycopg.Connection[Any]]:
             connection.execute("INSERT INTO user_notifications (is_read) VALUES (false)")
             yield connection
         gateways.current.cache_clear()
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(admin, name)
 
 
 @pytest.fixture

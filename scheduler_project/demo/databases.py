@@ -97,8 +97,7 @@ class DemoDatabases:
     def remove(self, connection: Connection, service: str) -> None:
         """Raises DemoError when it is not the demo's."""
         self.is_made(connection, service)
-        name = sql.Identifier(self.name(service))
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        drop_database(connection, self.name(service))
 
     def _has_tables(self, service: str) -> bool:
         """One without any was left behind by a making that was cut short."""
@@ -110,6 +109,26 @@ class DemoDatabases:
     def _open(self, address: Mapping[str, str]) -> Connection:
         more = {"connect_timeout": str(CONNECT_SECONDS), "application_name": "schedulerservice demo"}
         return psycopg.connect(make_conninfo(**{**more, **address}), autocommit=True)
+
+
+def drop_database(connection: Connection, name: str) -> None:
+    """Remove a database, if it is there, with the sessions that its own role has in it.
+
+    WITH (FORCE) would also want to end an autovacuum worker, which only a superuser may; a plain DROP waits for it.
+    """
+    statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+    for try_again in (True, True, True, False):
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = %s AND usename = current_user",
+            [name],
+        )
+        try:
+            connection.execute(statement)
+            return
+        except psycopg.errors.ObjectInUse:  # somebody came in between
+            if not try_again:
+                raise
 
 
 def current() -> DemoDatabases:

@@ -16,7 +16,6 @@ IN_NPGSQL_FORM = "userservice"
 NEIGHBOURS = (
     "Security__InternalApiKey", "Jwt__Key", "Jwt__Issuer", "Jwt__Audience", "SCHEDULER_ARCHIVE_URL",
     "SCHEDULER_BACKUP_URL", "SCHEDULER_SMTP_URL", "SCHEDULER_HEALTH_URLS", "SCHEDULER_OUTGOING_HOSTS",
-    "SCHEDULER_TABLE_MAPPING",
 )  # fmt: skip
 
 

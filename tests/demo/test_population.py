@@ -15,7 +15,7 @@ from psycopg import sql
 from jobs import business_days
 from jobs.gateways import tables
 from scheduler_project.demo import asgi, population
-from scheduler_project.demo.databases import PREFIX_VARIABLE, RECORDS, SERVICES, DemoDatabases, DemoError
+from scheduler_project.demo.databases import PREFIX_VARIABLE, RECORDS, SERVICES, DemoDatabases, DemoError, drop_database
 from scheduler_project.demo.figures import figures
 from scheduler_project.local.process import eventually
 from tests.demo.conftest import DAY
@@ -58,7 +58,7 @@ def foreign(empty: DemoDatabases) -> Any:
     rows(empty, "authservice", 'CREATE TABLE "Precious" ()')
     yield empty
     with empty.alone() as server:
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        drop_database(server, empty.name("authservice"))
 
 
 def test_each_job_finds_something_to_do(filled: DemoDatabases) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from executions import control, dispatch
-from executions.models import JobExecution
+from executions.models import BeatLease, JobExecution
 from jobs.enums import ExecutionStatus, OverlapPolicy, Trigger
 from jobs.models import SYSTEM_USER_ID, ScheduledJob
 from scheduler_project.local import commands
@@ -188,3 +188,18 @@ def test_a_run_that_looks_whether_it_should_stop_does_so_by_itself(system: Syste
     control.cancel(run)
     until(lambda: of(job)[0].is_finished, worker)
     assert of(job)[0].status == ExecutionStatus.CANCELLED
+
+
+def test_a_leader_that_is_killed_is_followed_by_the_beat_that_waits_and_every_due_time_has_its_row(
+    system: System,
+) -> None:
+    job = define("job", "NoOpJob")
+    worker, first = system.start_worker(), system.start_beat()
+    until(BeatLease.objects.exists, first)
+    second = system.start_beat()
+    leader = BeatLease.objects.get().holder
+    first.kill()
+    until(lambda: BeatLease.objects.get().holder != leader, second)
+    assert BeatLease.objects.get().term == 2
+    make_due(job)
+    until(lambda: bool(of(job)) and of(job)[0].status == ExecutionStatus.COMPLETED, worker, second)

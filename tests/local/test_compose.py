@@ -17,7 +17,7 @@ import yaml
 
 from scheduler_project import connection_strings
 from scheduler_project.demo import population
-from scheduler_project.demo.databases import DemoDatabases
+from scheduler_project.demo.databases import DemoDatabases, drop_database
 from scheduler_project.demo.environment import environment, neighbours_named
 from scheduler_project.env import DEVELOPMENT_PASSWORDS
 from scheduler_project.local import commands
@@ -210,7 +210,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
             "CELERY_BROKER_URL": valkey.url(),
             "SCHEDULER_DEMO_PREFIX": DEMO_PREFIX,
         }
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(connection, name)
     own = connection_strings.parse("DATABASE_URL", os.environ["DATABASE_URL"])
     population.remove(DemoDatabases(own, DEMO_PREFIX))
     valkey.kill()

@@ -23,6 +23,7 @@ from psycopg.conninfo import make_conninfo
 from jobs.base import JobCancelled
 from jobs.gateways.backup_programs import environment_for, version_of
 from jobs.gateways.backups import BackupError, PostgresPrograms, server_version
+from scheduler_project.demo.databases import drop_database
 from scheduler_project.local.process import eventually
 from tests import tls
 from tests.okla import Okla
@@ -71,7 +72,8 @@ def other_database(okla: Okla, name: str) -> dict[str, str]:
 
 
 def drop(okla: Okla, address: Mapping[str, str]) -> None:
-    okla.execute(NAME, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(address["dbname"])))
+    with okla.connect(NAME) as connection:
+        drop_database(connection, address["dbname"])
 
 
 def fake_program(folder: Path, name: str, script: str) -> Path:
@@ -138,7 +140,7 @@ def test_the_password_is_in_no_argument_and_no_variable(filled: Mapping[str, str
     """Seen from within: a program in pg_dump's place that writes down what it was given."""
     seen = tmp_path / "seen"
     script = '[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit; }\n'
-    script += f'{{ echo "$@"; env; echo FILE; cat "$PGPASSFILE"; stat -c %a "$PGPASSFILE"; }} > {seen}'
+    script += f'{{ echo "$@"; env; echo FILE; cat "$PGPASSFILE"; stat -c %a "$PGPASSFILE"; }} > "{seen}"'
     fake_program(tmp_path, "pg_dump", script)
     PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)
     given, _, file = seen.read_text().partition("FILE\n")
@@ -213,8 +215,8 @@ def test_what_pg_dump_complains_of_is_told_without_the_password(
     okla: Okla, filled: Mapping[str, str], tmp_path: Path
 ) -> None:
     """A table that somebody holds for himself alone: the dump says so, and may be tried again."""
-    script = f'[ "$1" = --version ] && exec {wheels_folder()}/pg_dump --version\n'
-    script += f'exec {wheels_folder()}/pg_dump "$@" --lock-wait-timeout=100'
+    script = f'[ "$1" = --version ] && exec "{wheels_folder()}/pg_dump" --version\n'
+    script += f'exec "{wheels_folder()}/pg_dump" "$@" --lock-wait-timeout=100'
     fake_program(tmp_path, "pg_dump", script)
     with okla.connect(NAME) as connection, connection.transaction():
         connection.execute('LOCK TABLE "RefreshTokens" IN ACCESS EXCLUSIVE MODE')
@@ -294,7 +296,7 @@ def with_ssl(filled: Mapping[str, str], tmp_path: Path) -> Iterator[Mapping[str,
 def with_clients_ssl(folder: Path) -> Path:
     """A pg_dump that can do what the wheel's cannot: here it need not, for the server takes it without SSL too."""
     script = '[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit; }\n'
-    return fake_program(folder, "pg_dump", script + f'PGSSLMODE=disable exec {wheels_folder()}/pg_dump "$@"')
+    return fake_program(folder, "pg_dump", script + f'PGSSLMODE=disable exec "{wheels_folder()}/pg_dump" "$@"')
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
@@ -358,8 +360,8 @@ def test_a_full_disk_names_the_folder_and_the_variable(filled: Mapping[str, str]
 
 def test_a_quota_is_as_a_full_disk(filled: Mapping[str, str], tmp_path: Path) -> None:
     """Without the right to mount: no file of the program may become larger than 16 KiB."""
-    script = f'[ "$1" = --version ] && exec {wheels_folder()}/pg_dump --version\n'
-    script += f"trap '' XFSZ; ulimit -f 32; exec {wheels_folder()}/pg_dump \"$@\""
+    script = f'[ "$1" = --version ] && exec "{wheels_folder()}/pg_dump" --version\n'
+    script += f'trap "" XFSZ; ulimit -f 32; exec "{wheels_folder()}/pg_dump" "$@"'
     fake_program(tmp_path, "pg_dump", script)
     with pytest.raises(BackupError, match="is full"):
         PostgresPrograms(str(tmp_path)).dump(filled, tmp_path / "a.dump", check_cancelled=never)

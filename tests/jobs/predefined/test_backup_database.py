@@ -309,7 +309,7 @@ def test_a_dump_that_cannot_be_read_is_not_stored(
     (folder / "pg_restore").symlink_to(wheels_folder() / "pg_restore")
     program = folder / "pg_dump"
     program.write_text(
-        f'#!/bin/sh\n{wheels_folder()}/pg_dump "$@"\n'
+        f'#!/bin/sh\n"{wheels_folder()}/pg_dump" "$@"\n'
         'for word; do case $word in --file=*) truncate -s 1000 "${word#--file=}";; esac; done\n'
     )
     program.chmod(0o755)
