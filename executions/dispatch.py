@@ -61,8 +61,9 @@ def fire_due(before_writing: Callable[[], None] = lambda: None) -> int:
     without_schedule: set[uuid.UUID] = set()
     while True:
         with transaction.atomic():
-            before_writing()
             jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH, without=without_schedule)
+            if jobs:
+                before_writing()
             without_schedule |= {job.id for job in jobs if not _has_schedule(job)}
             rows = settle([job for job in jobs if job.id not in without_schedule], database_now()) if jobs else []
             failpoint("fire.before_commit")
