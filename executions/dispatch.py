@@ -180,7 +180,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
             return known
         if job.status == JobStatus.DISABLED:
             raise JobNotEnabled(_("The job is disabled. Enable it, then run it."))
-        if request.scheduled_for and (request.scheduled_for > now or not job.schedule.matches(request.scheduled_for)):
+        if request.scheduled_for and (request.scheduled_for > now or not job.was_due(request.scheduled_for)):
             raise NotADueTime(_("This is not a past due time of the job."))
         admitted = admit(job.overlap_policy, activities([job])[job.id])
         if admitted is None:

@@ -289,6 +289,18 @@ class ScheduledJob(models.Model):
     def schedule(self) -> cron.Cron:
         return cron.parse(self.cron_expression, self.time_zone)
 
+    def was_due(self, at: datetime) -> bool:
+        """Whether `at` is a due time by the definition in force then; by the first one for times before the job."""
+        revisions = self.revisions.order_by("-version")
+        definition = revisions.filter(effective_from__lte=at).first() or revisions.last()
+        if definition is None:
+            return self.schedule.matches(at)
+        then = definition.definition
+        try:
+            return cron.parse(then["cron_expression"], then["time_zone"]).matches(at)
+        except cron.CronError:
+            return False
+
     @property
     def is_enabled(self) -> bool:
         return self.status == JobStatus.ENABLED

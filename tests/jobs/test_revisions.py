@@ -1,5 +1,7 @@
 """Every change of a definition or status appends one revision that says what held from when, and who made it."""
 
+from datetime import timedelta
+
 import pytest
 
 from jobs.enums import JobStatus
@@ -72,3 +74,20 @@ def test_a_change_that_is_refused_appends_none() -> None:
     with pytest.raises(Exception, match="nonsense"):
         job.redefine(by=SOMEBODY, job_type="nonsense")
     assert len(revisions(job)) == 1
+
+
+def test_a_due_time_is_one_by_the_definition_in_force_then() -> None:
+    job = a_job(cron_expression="0 3 * * *", time_zone="UTC")
+    then = job.created_at - timedelta(days=30)
+    job.revisions.update(effective_from=then)
+    job = job.redefine(by=SOMEBODY, cron_expression="0 4 * * *")
+    three = (then + timedelta(days=5)).replace(hour=3, minute=0, second=0, microsecond=0)
+    assert job.was_due(three)
+    assert not job.was_due(three.replace(hour=4))
+    assert job.was_due(three - timedelta(days=400))  # before the job: by its first definition
+
+
+def test_a_definition_that_cannot_be_read_any_more_has_no_due_times() -> None:
+    job = a_job()
+    job.revisions.update(definition={"cron_expression": "0 3 * * *", "time_zone": "Atlantis/Capital"})
+    assert not job.was_due(job.created_at)
