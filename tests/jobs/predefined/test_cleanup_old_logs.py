@@ -394,7 +394,11 @@ def test_rows_that_change_before_their_object_is_described_are_archived_as_they_
     assert Counter(kept.splitlines()) == old and INDEX not in bucket.keys
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"{}\n"), gzip.compress(b"[]\n")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no gzip", gzip.compress(b"{}\n"), gzip.compress(b"[]\n")],
+    ids=["nothing", "no gzip", "an empty object", "no object"],
+)
 def test_a_damaged_index_stops_the_run_before_it_deletes(okla: Okla, cold: Path, run_job: Run, content: bytes) -> None:
     fill(okla, days=1)
     (cold / INDEX).parent.mkdir(parents=True)
