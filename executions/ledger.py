@@ -71,9 +71,11 @@ def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: t
     """
     failpoint("record.before_commit")
     with transaction.atomic():
+        # The job before its run, as whoever makes way for a new run locks them: neither waits for the other for ever.
+        job = _locked_job(execution) if _may_be_retried(execution, outcome) else None
         is_ours = _close_row(execution, outcome, output, progress or (None, None))
-        if is_ours and outcome.status == ExecutionStatus.FAILED and outcome.can_retry:
-            _retry(execution)
+        if is_ours and job:
+            _retry(execution, job)
         if is_ours:
             OutputChunk.objects.filter(execution_id=execution.id).delete()
     failpoint("record.after_commit")
@@ -117,11 +119,18 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str, progress:
         return cursor.fetchone() is not None
 
 
-def _retry(execution: JobExecution) -> None:
-    """The next attempt, unless none is left, the job was disabled or deleted meanwhile, or this one was asked for."""
-    if execution.trigger == Trigger.MANUAL and execution.is_retry:
-        return
-    job = ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
+def _may_be_retried(execution: JobExecution, outcome: Outcome) -> bool:
+    """Whether another attempt might do better, and this one is not one that somebody asked for."""
+    was_asked_for = execution.trigger == Trigger.MANUAL and execution.is_retry
+    return outcome.status == ExecutionStatus.FAILED and outcome.can_retry and not was_asked_for
+
+
+def _locked_job(execution: JobExecution) -> ScheduledJob:
+    return ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
+
+
+def _retry(execution: JobExecution, job: ScheduledJob) -> None:
+    """The next attempt, unless none is left or the job was disabled or deleted meanwhile."""
     attempt = execution.retry_attempt + 1
     if attempt > job.max_retries or not job.is_on_schedule:
         return

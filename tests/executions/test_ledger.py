@@ -1,11 +1,13 @@
 """Queued to Running, Running to its end, and the figures that go with it."""
 
 import random
+import threading
 import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from executions import ids, ledger
 from executions.ledger import Outcome
@@ -13,6 +15,7 @@ from executions.models import JobExecution, OutputChunk
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, RetryBackoff, Trigger
 from jobs.models import FIGURE_STRIPES, JobFigures, ScheduledJob
+from scheduler_project.local.process import eventually
 from tests.factories import (
     COMPLETED,
     FAILED,
@@ -29,6 +32,8 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+PATIENCE_SECONDS = 30
 
 QUEUED, RUNNING = ExecutionStatus.QUEUED, ExecutionStatus.RUNNING
 
@@ -273,3 +278,36 @@ def test_reading_a_list_of_jobs_with_figures_costs_two_queries(django_assert_num
     with django_assert_num_queries(2):
         assert [job.total_executions for job in ScheduledJob.objects.live().with_figures()] == [1] * 5
         assert connection.vendor == "postgresql"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_fails_while_its_job_makes_way_for_another_ends_without_a_deadlock() -> None:
+    """Whoever fires holds the job and wants the run; the end of the run waits for the job before it takes the run."""
+    job = a_job(overlap_policy="CancelRunning", cron_expression="0 3 * * *")
+    run = started(job)
+    closing: list[threading.Thread] = []
+    faults: list[Exception] = []
+
+    def close() -> None:
+        try:
+            ledger.close(run, FAILED, output="")
+        except Exception as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        ScheduledJob.objects.select_for_update(no_key=True).get(pk=job.pk)
+        closing.append(threading.Thread(target=close))
+        closing[0].start()
+        assert eventually(_somebody_waits, PATIENCE_SECONDS)
+        JobExecution.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
+    closing[0].join()
+    assert faults == []
+    assert JobExecution.objects.get(pk=run.pk).status == ExecutionStatus.FAILED
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
