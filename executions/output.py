@@ -150,7 +150,10 @@ class _Flusher:
             with self._changed:
                 outputs, self._outputs = self._outputs, set()
             for output in outputs:
-                output.flush()
+                try:
+                    output.flush()
+                except Exception:  # the next run's watchers need this thread too
+                    logger.exception("The output of %s could not be written yet", output.execution_id)
 
 
 _flusher = _Flusher()

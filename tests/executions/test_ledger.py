@@ -308,6 +308,9 @@ def test_a_run_that_fails_while_its_job_makes_way_for_another_ends_without_a_dea
 
 
 def _somebody_waits() -> bool:
+    """For this very connection: other processes of the suite lock and wait on the same server."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        )
         return bool(cursor.fetchone()[0])
