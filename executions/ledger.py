@@ -130,13 +130,18 @@ def _locked_job(execution: JobExecution) -> ScheduledJob:
 
 
 def _retry(execution: JobExecution, job: ScheduledJob) -> None:
-    """The next attempt, unless none is left or the job was disabled or deleted meanwhile."""
+    """The next attempt, unless none is left, the job was disabled or deleted, or somebody asked this run to stop."""
     attempt = execution.retry_attempt + 1
-    if attempt > job.max_retries or not job.is_on_schedule:
+    if attempt > job.max_retries or not job.is_on_schedule or _was_asked_to_stop(execution):
         return
     now = database_now()
     delay = job.retry_delay(attempt, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
     dispatch.make_retry(execution, available_at=now + delay, now=now)
+
+
+def _was_asked_to_stop(execution: JobExecution) -> bool:
+    """Asked of the row: the request came after the claim."""
+    return JobExecution.objects.filter(id=execution.id, cancel_requested_at__isnull=False).exists()
 
 
 _CLOSE = """

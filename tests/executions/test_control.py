@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from executions import control, ledger
+from executions import control, ledger, turn
 from executions.models import JobExecution
 from jobs.enums import ExecutionStatus, Trigger
 from jobs.models import ScheduledJob
@@ -77,6 +77,22 @@ def test_what_has_ended_cannot_be_cancelled(api: Caller) -> None:
     assert_problem(api.post(f"/executions/{run.id}/cancel"), 409, "EXEC_002")
     assert_problem(api.post(f"/executions/{uuid.uuid4()}/cancel"), 404, "EXEC_001")
     assert again(run).status == ExecutionStatus.COMPLETED
+
+
+def test_a_run_that_fails_or_is_lost_after_it_was_asked_to_stop_is_not_tried_again(api: Caller) -> None:
+    job = a_job(max_retries=3)
+    run = started(job)
+    api.post(f"/executions/{run.id}/cancel")
+    ended(run, FAILED)
+    assert len(rows_of(job)) == 1
+
+
+def test_a_turn_gives_up_on_late_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = due_run(a_job(start_deadline_seconds=60))
+    wait(run, 90)
+    monkeypatch.setattr(turn, "_last_done", {})
+    turn.take()
+    assert again(run).status == ExecutionStatus.MISSED
 
 
 # --- Once more -------------------------------------------------------------------------------------------------------
