@@ -15,8 +15,10 @@ from executions.output import RunOutput
 from jobs import gateways
 from jobs.models import ScheduledJob
 from tests import okla as okla_databases
+from tests import s3
 from tests.factories import a_job, ended, started
 from tests.okla import Okla
+from tests.s3 import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +84,18 @@ def run_job(db: None) -> Callable[..., Ran]:
         return Ran(outcome, text, ended(execution, outcome, text))
 
     return run
+
+
+# --- A server that speaks S3 -----------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One for all tests of this process: each makes a bucket of its own."""
+    with s3.serving() as running:
+        yield running
+
+
+@pytest.fixture
+def s3_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that its buckets want, where every AWS program looks for it."""
+    for name, value in s3.KEY.items():
+        monkeypatch.setenv(name, value)

@@ -34,22 +34,12 @@ VARIABLE = "SCHEDULER_ARCHIVE_URL"
 MEBIBYTE = 1024 * 1024
 PART = 5 * MEBIBYTE  # the least that S3 takes as a part
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3.serving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.KEY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("s3_key")
 
 
 @pytest.fixture
-def bucket(server: S3Server) -> Bucket:
-    return server.new_bucket()
+def bucket(s3_server: S3Server) -> Bucket:
+    return s3_server.new_bucket()
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -425,8 +415,8 @@ def test_a_key_that_may_not_is_told_apart_from_one_that_is_wrong(
     assert key["AWS_SECRET_ACCESS_KEY"] not in str(told.value)
 
 
-def test_a_bucket_that_is_missing_is_named(server: S3Server, file: Callable[..., Path]) -> None:
-    kept = archive.of(f"s3://no-such-bucket?endpoint={server.endpoint}&region={REGION}", VARIABLE)
+def test_a_bucket_that_is_missing_is_named(s3_server: S3Server, file: Callable[..., Path]) -> None:
+    kept = archive.of(f"s3://no-such-bucket?endpoint={s3_server.endpoint}&region={REGION}", VARIABLE)
     for use in (kept.check, lambda: kept.put("a", file()), lambda: list(kept.list())):
         with pytest.raises(ArchiveError, match=f"There is no bucket no-such-bucket there: .*{VARIABLE}") as told:
             use()
@@ -461,8 +451,8 @@ def test_an_object_in_cold_storage_says_that_it_must_be_restored(bucket: Bucket,
         kept.open("a")
 
 
-def test_a_server_that_is_down_may_be_tried_again(file: Callable[..., Path], server: S3Server) -> None:
-    with Between(server).serving() as url:
+def test_a_server_that_is_down_may_be_tried_again(file: Callable[..., Path], s3_server: S3Server) -> None:
+    with Between(s3_server).serving() as url:
         pass
     with pytest.raises(ArchiveError, match=VARIABLE) as told:
         archive.of(f"s3://bucket?endpoint={url}&region={REGION}", VARIABLE).put("a", file())
@@ -485,9 +475,9 @@ def test_a_server_that_is_down_may_be_tried_again(file: Callable[..., Path], ser
     ],
 )
 def test_what_a_server_answers_says_whether_a_retry_can_help(
-    server: S3Server, answer: Reply | None, can_retry: bool
+    s3_server: S3Server, answer: Reply | None, can_retry: bool
 ) -> None:
-    between = Between(server, lambda method, path, pass_on: answer)
+    between = Between(s3_server, lambda method, path, pass_on: answer)
     with between.serving() as url, pytest.raises(ArchiveError) as told:
         list(archive.of(f"s3://a-bucket?endpoint={url}&region={REGION}", VARIABLE).list())
     assert told.value.permanent != can_retry

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from django.db.models.functions import Now
 
 from executions.models import JobExecution
 from jobs.backup_retention import Backup
-from tests import s3
 from tests.jobs.conftest import Ran
 from tests.jobs.gateways.test_backups import wheels_folder
 from tests.okla import Okla
@@ -27,17 +26,7 @@ THREE = ["vehiclessaleservice", "authservice", "userservice"]
 Run = Callable[..., Ran]
 Configured = Callable[..., None]
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3.serving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.KEY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("s3_key")
 
 
 @pytest.fixture
@@ -48,8 +37,8 @@ def cold(tmp_path: Path, okla: Okla, configured: Configured) -> Path:
 
 
 @pytest.fixture
-def bucket(server: S3Server, tmp_path: Path, okla: Okla, configured: Configured) -> Bucket:
-    bucket = server.new_bucket()
+def bucket(s3_server: S3Server, tmp_path: Path, okla: Okla, configured: Configured) -> Bucket:
+    bucket = s3_server.new_bucket()
     configured(SCHEDULER_BACKUP_URL=bucket.url, SCHEDULER_WORK_DIR=str(tmp_path / "work"))
     return bucket
 
@@ -164,18 +153,18 @@ def test_nothing_old_goes_when_there_is_no_new_backup(
 
 
 def test_an_old_backup_that_cannot_be_removed_does_not_spoil_the_new_one(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Configured, run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Configured, run_job: Run
 ) -> None:
     """As in a bucket that lets nobody delete, which is how backups should be kept."""
     old = Backup("authservice", datetime.now(UTC) - timedelta(days=99))
     for name in (old.name, old.checksum_name):
-        server.client().put_object(Bucket=bucket.name, Key=name, Body=b"x")
+        s3_server.client().put_object(Bucket=bucket.name, Key=name, Body=b"x")
 
     def keep(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
         is_of_object = method == "DELETE" and "uploadId" not in path
         return problem(403, "AccessDenied") if is_of_object else pass_on()
 
-    with Between(server, keep).serving() as url:
+    with Between(s3_server, keep).serving() as url:
         configured(SCHEDULER_BACKUP_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, databases=["authservice"], keepCount=1)
     assert ran.status == "Completed" and ran.result["removed"] == 0
@@ -321,12 +310,12 @@ def test_a_dump_that_cannot_be_read_is_not_stored(
 
 
 def test_a_denied_upload_leaves_no_dump_behind(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Configured, tmp_path: Path, run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Configured, tmp_path: Path, run_job: Run
 ) -> None:
     def refuse(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
         return problem(403, "AccessDenied") if method == "PUT" else pass_on()
 
-    with Between(server, refuse).serving() as url:
+    with Between(s3_server, refuse).serving() as url:
         configured(SCHEDULER_BACKUP_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, databases=["authservice", "userservice"])
     assert ran.status == "Failed" and not ran.outcome.can_retry

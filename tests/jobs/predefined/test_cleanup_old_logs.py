@@ -19,7 +19,6 @@ from django.db.models.functions import Now
 
 from executions.models import JobExecution
 from jobs.gateways.tables import MAPPINGS, ORIGINAL
-from tests import s3
 from tests.jobs.conftest import Ran
 from tests.okla import Okla
 from tests.s3 import REGION, Between, Bucket, Reply, S3Server, problem
@@ -30,17 +29,7 @@ FIRST_KEPT = datetime(2026, 8, 27, 4, 0, tzinfo=UTC)  # midnight there, 90 days 
 FOLDER = f"logs/{SERVICE}/Logs/2026/08"
 Run = Callable[..., Ran]
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3.serving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.KEY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("s3_key")
 
 
 @pytest.fixture
@@ -52,8 +41,8 @@ def cold(tmp_path: Path, okla: Okla, configured: Callable[..., None]) -> Path:
 
 
 @pytest.fixture
-def bucket(server: S3Server, tmp_path: Path, okla: Okla, configured: Callable[..., None]) -> Bucket:
-    bucket = server.new_bucket()
+def bucket(s3_server: S3Server, tmp_path: Path, okla: Okla, configured: Callable[..., None]) -> Bucket:
+    bucket = s3_server.new_bucket()
     configured(SCHEDULER_ARCHIVE_URL=bucket.url, SCHEDULER_WORK_DIR=str(tmp_path / "work"))
     return bucket
 
@@ -263,7 +252,7 @@ def test_a_manifest_that_describes_something_else_stops_the_run_before_it_delete
 
 
 def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_then_is(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
     fill(okla, days=1)
 
@@ -272,7 +261,7 @@ def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_the
             okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 3')
         return pass_on()
 
-    with Between(server, change_a_row).serving() as url:
+    with Between(s3_server, change_a_row).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, at=NOW)
     assert (ran.status, ran.result["rowsArchived"], ran.result["rowsDeleted"]) == ("Completed", 7, 6)
@@ -313,13 +302,13 @@ class EndsAt:
 @pytest.mark.parametrize("step", [1, 2, 3, 4], ids=["index", "object", "manifest", "index removed"])
 @pytest.mark.parametrize("late", [0, 3])
 def test_wherever_a_run_ends_each_row_is_in_one_object(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, step: int, late: int,
-    is_done: bool,
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, step: int,
+    late: int, is_done: bool,
 ) -> None:  # fmt: skip
     fill(okla, days=1)
     old = rows(okla)
     ends = EndsAt(step, is_done=is_done)
-    with Between(server, ends).serving() as url:
+    with Between(s3_server, ends).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         assert run_job(JOB, at=NOW, batchSize=2).status == "Failed" and ends.seen == step
     fill(okla, days=1, each=late)
@@ -331,7 +320,7 @@ def test_wherever_a_run_ends_each_row_is_in_one_object(
 
 
 def test_runs_that_end_one_after_the_other_at_every_step_leave_each_row_in_one_object(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
     """Each run ends a step later than the one before, among requests and among deletes, and rows keep coming."""
     ever: Counter[str] = Counter()
@@ -342,7 +331,7 @@ def test_runs_that_end_one_after_the_other_at_every_step_leave_each_row_in_one_o
             ever |= rows(okla)
             ends = EndsAt(step, is_done=is_done)
             newest = okla.execute(SERVICE, 'SELECT max("Id") FROM "Logs"')[0][0]
-            with Between(server, ends).serving() as url, deleting_fails_after(okla, newest - step % 5):
+            with Between(s3_server, ends).serving() as url, deleting_fails_after(okla, newest - step % 5):
                 configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
                 deleted += run_job(JOB, at=NOW, batchSize=2).result["rowsDeleted"]
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
@@ -378,10 +367,10 @@ def test_an_object_that_has_vanished_before_its_rows_went_is_made_again(okla: Ok
 
 
 def test_rows_that_change_before_their_object_is_described_are_archived_as_they_then_are(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
     fill(okla, days=1)
-    with Between(server, EndsAt(3, is_done=False)).serving() as url:
+    with Between(s3_server, EndsAt(3, is_done=False)).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         run_job(JOB, at=NOW)
     okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 3')
@@ -459,7 +448,7 @@ def test_what_was_begun_before_a_table_had_to_keep_it_stays(
 # --- Two at once, and an end in between ------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_lose_nothing(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
     """The second run does all its work while the first one stores its first object."""
     fill(okla)
@@ -473,7 +462,7 @@ def test_two_runs_at_once_lose_nothing(
             connection.close()  # this is a thread of the server
         return pass_on()
 
-    with Between(server, run_another).serving() as url:
+    with Between(s3_server, run_another).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         first = run_job(JOB, at=NOW, batchSize=2)
     assert (first.status, second[0].status) == ("Completed", "Completed")
@@ -489,7 +478,7 @@ def test_two_runs_at_once_lose_nothing(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("moment", [INDEX, f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"])
 def test_two_runs_that_read_a_day_at_different_times_archive_no_row_twice(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, moment: str
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, moment: str
 ) -> None:
     """While the first run stores something, a late row comes and the second run does all its work."""
     fill(okla, days=1)
@@ -505,7 +494,7 @@ def test_two_runs_that_read_a_day_at_different_times_archive_no_row_twice(
             connection.close()  # this is a thread of the server
         return pass_on()
 
-    with Between(server, run_another).serving() as url:
+    with Between(s3_server, run_another).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         first = run_job(JOB, at=NOW, batchSize=2)
     assert (first.status, second[0].status) == ("Completed", "Completed")
@@ -574,15 +563,15 @@ def test_a_missing_column_stops_the_run_before_it_touches_a_row(okla: Okla, cold
     ("answer", "can_retry"), [(problem(403, "AccessDenied"), False), (problem(503, "SlowDown"), True), (None, True)]
 )
 def test_an_archive_that_does_not_take_the_rows_leaves_them_where_they_are(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, answer: Reply | None,
-    can_retry: bool,
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run,
+    answer: Reply | None, can_retry: bool,
 ) -> None:  # fmt: skip
     fill(okla)
 
     def refuse(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply | None:
         return answer if method == "PUT" else pass_on()
 
-    with Between(server, refuse).serving() as url:
+    with Between(s3_server, refuse).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, at=NOW)
     assert (ran.status, ran.outcome.can_retry) == ("Failed", can_retry)
@@ -591,7 +580,7 @@ def test_an_archive_that_does_not_take_the_rows_leaves_them_where_they_are(
 
 
 def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
-    server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
+    s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
     fill(okla)
     was_put: list[str] = []
@@ -602,7 +591,7 @@ def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
             was_put.append(path)
         return answer.having(x_amz_checksum_sha256="AAAA") if method == "HEAD" and path in was_put else answer
 
-    with Between(server, lie).serving() as url:
+    with Between(s3_server, lie).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, at=NOW)
     assert ran.status == "Failed" and "SHA-256 is another" in str(ran.outcome.error_message)
