@@ -18,6 +18,7 @@ from kombu.exceptions import ChannelError, KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
+from executions.failpoints import failpoint
 from executions.models import JobExecution
 from jobs import registry
 from jobs.enums import JobStatus, OverlapPolicy, Trigger
@@ -53,6 +54,7 @@ def ring(executions: Sequence[JobExecution]) -> int:
     except BROKER_ERRORS as fault:
         logger.warning("The broker took none of %d messages, they will be published later: %s", len(executions), fault)
         return 0
+    failpoint("ring.after_publish")
     ids = [execution.id for execution in executions]
     return JobExecution.objects.filter(id__in=ids).update(rung_at=Now(), rings=F("rings") + 1)
 

@@ -1,4 +1,4 @@
-"""The ledger and what belongs to it: executions, the output of running ones, workers, idempotency keys."""
+"""The ledger and what belongs to it: executions and their output, workers, beats, checks, idempotency keys, alerts."""
 
 import uuid
 from datetime import datetime
@@ -202,6 +202,63 @@ class BeatLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.machine_name} #{self.term}"
+
+
+class Watch(models.Model):
+    """The one row that says since when turns of the schedule have been taken without a gap, by whichever process.
+
+    After an outage every worker looks silent: who judges them must have seen the database answer for a while.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    since = models.DateTimeField()
+    last_turn_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [CheckConstraint(condition=Q(id=1), name="watch_one")]
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%d %H:%M:%S}"
+
+
+class LedgerCheck(models.Model):
+    """One comparison of the due times that were planned with the rows of the ledger (SPEC §5, "0 unaccounted")."""
+
+    checked_from = models.DateTimeField(_("from"))  # excluded
+    checked_until = models.DateTimeField(_("until"))  # included
+    finished_at = models.DateTimeField(_("finished at"))
+    jobs = models.PositiveIntegerField(_("jobs"))
+    planned = models.PositiveBigIntegerField(_("planned due times"))
+    unaccounted = models.PositiveBigIntegerField(_("unaccounted"))  # planned, and no row says what became of it
+    unplanned = models.PositiveBigIntegerField(_("unplanned"))  # a row of the schedule that no revision planned
+    examples = models.JSONField(_("examples"), default=list)  # of both, the oldest first, at most some
+
+    class Meta:
+        verbose_name = _("ledger check")
+        verbose_name_plural = _("ledger checks")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.checked_until:%Y-%m-%d %H:%M} {self.unaccounted}"
+
+
+class ParkedMessage(models.Model):
+    """A message of the broker that no worker could read: put aside, so that it neither kills nor loops one."""
+
+    queue = models.CharField(_("queue"), max_length=100)
+    reason = models.CharField(_("reason"), max_length=500)
+    size = models.PositiveIntegerField(_("size"))  # bytes
+    content = models.TextField(_("content"))  # its beginning
+    parked_at = models.DateTimeField(_("parked at"), db_default=Now())
+    worker_name = models.CharField(_("worker"), max_length=255, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("parked message")
+        verbose_name_plural = _("parked messages")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.reason}"
 
 
 class IdempotencyKey(models.Model):
