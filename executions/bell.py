@@ -5,13 +5,12 @@ fewer messages than there are rung rows: a queue that is merely long is left alo
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import cast
 
 from celery import current_app
-from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.expressions import Combinable
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from kombu import Connection, Producer, pools
 from kombu.exceptions import ChannelError, KombuError
@@ -21,7 +20,7 @@ from redis.exceptions import RedisError
 from executions.failpoints import failpoint
 from executions.models import JobExecution
 from jobs import registry
-from jobs.enums import JobStatus, OverlapPolicy, Trigger
+from jobs.enums import Trigger
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,9 @@ def ring(executions: Sequence[JobExecution]) -> int:
 def relay() -> int:
     """Publish what was never published, or was and got lost; return how many."""
     unrung = JobExecution.objects.waiting().filter(rung_at=None, queued_at__lt=Now() - UNRUNG_AFTER)
-    unrung = unrung.exclude(_retry_must_wait()).order_by("available_at", "id").select_related("job")
-    return ring(list(_side_by_side(unrung[:MOST_RINGS_PER_TURN])))
+    # A retry has its turn given by `dispatch.admit_retries`.
+    unrung = unrung.exclude(trigger=Trigger.RETRY).order_by("available_at", "id")
+    return ring(list(unrung[:MOST_RINGS_PER_TURN]))
 
 
 def relay_lost() -> int:
@@ -98,23 +98,6 @@ def _producers() -> ProducerPool:
 def connection() -> Connection:
     """To the broker, for somebody who cannot wait for it."""
     return current_app.connection_for_write(transport_options=HASTY)
-
-
-def _retry_must_wait() -> Combinable | Q:
-    """A retry waits while its job is paused, and for the end of an active run unless runs may stand side by side."""
-    active = JobExecution.objects.active().filter(job=OuterRef("job"))
-    is_busy = ~Q(job__overlap_policy=OverlapPolicy.ALLOW) & Exists(active)
-    return Q(trigger=Trigger.RETRY) & (Q(job__status=JobStatus.PAUSED) | is_busy)
-
-
-def _side_by_side(waiting: Iterable[JobExecution]) -> Iterator[JobExecution]:
-    """Of a job whose runs may not stand side by side only the first retry; the others wait for its end."""
-    busy = set()
-    for row in waiting:
-        if row.trigger != Trigger.RETRY or row.job_id not in busy:
-            yield row
-        if row.job.overlap_policy != OverlapPolicy.ALLOW:
-            busy.add(row.job_id)
 
 
 def _is_overdue() -> Q:

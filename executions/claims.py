@@ -21,7 +21,7 @@ _held: dict[uuid.UUID, Claim] = {}
 
 
 def take(execution: JobExecution) -> Claim:
-    claim = _held[execution.id] = Claim(execution, RunOutput(execution.id))
+    claim = _held[execution.id] = Claim(execution, RunOutput(execution))
     return claim
 
 

@@ -51,7 +51,9 @@ class RunContext:
         if time.monotonic() - self._cancel_checked_at < CANCEL_CHECK_SECONDS:
             return
         self._cancel_checked_at = time.monotonic()
-        if JobExecution.objects.filter(id=self._execution.id, cancel_requested_at__isnull=False).exists():
+        # A run that is not ours any more (its worker was taken for dead) is not worth going on with either.
+        ours = JobExecution.objects.filter(id=self._execution.id, claim_token=self._execution.claim_token)
+        if not ours.filter(status=ExecutionStatus.RUNNING, cancel_requested_at=None).exists():
             raise JobCancelled
 
     def alert(self, subject: str, *, open: bool, message: str = "") -> uuid.UUID | None:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
@@ -120,14 +120,42 @@ def release_held() -> int:
     if not job_ids:
         return 0
     with transaction.atomic():
-        locked = ScheduledJob.objects.filter(id__in=job_ids).select_for_update(no_key=True, skip_locked=True)
-        idle = {job.id for job in locked} - set(
+        idle = {job.id for job in _locked(ScheduledJob.objects.filter(id__in=job_ids))} - set(
             JobExecution.objects.active().filter(job_id__in=job_ids).values_list("job_id", flat=True)
         )
         freed = list(held.filter(job_id__in=idle).order_by("job_id", "id").distinct("job_id"))
         JobExecution.objects.filter(id__in=[row.id for row in freed]).update(available_at=Now())
     bell.ring(freed)
     return len(freed)
+
+
+def admit_retries() -> int:
+    """Let the retries start whose delay is over, decided under the job's lock as every run is; return how many.
+
+    One waits while its job is paused, and for the end of an active run unless runs may stand side by side. From
+    `rung_at` on it is active itself; a message that does not go out now is found lost like any other.
+    """
+    waiting = JobExecution.objects.waiting().filter(trigger=Trigger.RETRY, rung_at=None)
+    job_ids = list(waiting.values_list("job_id", flat=True).distinct()[:JOBS_PER_BATCH])
+    if not job_ids:
+        return 0
+    with transaction.atomic():
+        jobs = ScheduledJob.objects.filter(id__in=job_ids).exclude(status=JobStatus.PAUSED)
+        side_by_side = {job.id: job.overlap_policy == OverlapPolicy.ALLOW for job in _locked(jobs)}
+        busy = set(JobExecution.objects.active().filter(job_id__in=side_by_side).values_list("job_id", flat=True))
+        admitted = []
+        for row in waiting.filter(job_id__in=side_by_side).order_by("available_at", "id")[:JOBS_PER_BATCH]:
+            if side_by_side[row.job_id] or row.job_id not in busy:
+                admitted.append(row)
+                busy.add(row.job_id)
+        JobExecution.objects.filter(id__in=[row.id for row in admitted]).update(rung_at=Now())
+    bell.ring(admitted)
+    return len(admitted)
+
+
+def _locked(jobs: models.QuerySet[ScheduledJob]) -> models.QuerySet[ScheduledJob]:
+    """Without waiting: whoever holds one is deciding about it just now, and the next turn comes soon."""
+    return jobs.select_for_update(no_key=True, skip_locked=True)
 
 
 # --- Somebody asks ---------------------------------------------------------------------------------------------------

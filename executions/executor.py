@@ -10,11 +10,12 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from executions import ledger
+from executions import ledger, shutdown
 from executions.claims import Claim
 from executions.context import RunContext
 from executions.ledger import Outcome
 from executions.output import storable
+from executions.shutdown import ShutdownRequested
 from jobs import gateways, registry
 from jobs.base import Job, JobCancelled, JobError, JobParameters
 from jobs.enums import ExecutionStatus, Reason
@@ -40,12 +41,16 @@ class JobExecutor:
     def _run(self, job_type: type[Job[Any]], parameters: JobParameters) -> Outcome:
         try:
             context = RunContext(self.claim.execution, parameters, self.claim.output, gateways.current())
-            with self.claim.output.capturing_logs():
+            with self.claim.output.capturing_logs(), shutdown.interrupting():
                 return self._completed(job_type().execute(context))
         except JobCancelled:
             return Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
         except SoftTimeLimitExceeded:
             return self._timed_out()
+        except ShutdownRequested:
+            ended = shutdown.outcome()
+            self.claim.output.add(str(ended.error_message), "ERROR")
+            return ended
         except JobError as fault:
             text = str(fault) or type(fault).__name__
             failed = self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())

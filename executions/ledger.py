@@ -12,17 +12,18 @@ import re
 import socket
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from executions import dispatch
+from executions import dispatch, ids
 from executions.failpoints import failpoint
 from executions.models import JobExecution, OutputChunk
 from executions.output import storable
 from jobs.clock import database_now
-from jobs.enums import ExecutionStatus, Trigger
+from jobs.enums import ExecutionStatus, Reason, Trigger
 from jobs.models import FIGURE_STRIPES, ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Outcome:
     error_message: str | None = None
     stack_trace: str | None = None
     can_retry: bool = False
+    costs_retry: bool = True  # False: the attempt ended for no fault of the job's
     is_substitute: bool = False  # stands for an outcome that the database could not take
 
 
@@ -75,7 +77,7 @@ def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: t
         job = _locked_job(execution) if _may_be_retried(execution, outcome) else None
         is_ours = _close_row(execution, outcome, output, progress or (None, None))
         if is_ours and job:
-            _retry(execution, job)
+            _retry(execution, job, outcome)
         if is_ours:
             OutputChunk.objects.filter(execution_id=execution.id).delete()
     failpoint("record.after_commit")
@@ -120,8 +122,8 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str, progress:
 
 
 def _may_be_retried(execution: JobExecution, outcome: Outcome) -> bool:
-    """Whether another attempt might do better, and this one is not one that somebody asked for."""
-    was_asked_for = execution.trigger == Trigger.MANUAL and execution.is_retry
+    """Whether another attempt might do better, and this one is not one that somebody asked for and got."""
+    was_asked_for = execution.trigger == Trigger.MANUAL and execution.is_retry and outcome.costs_retry
     return outcome.status == ExecutionStatus.FAILED and outcome.can_retry and not was_asked_for
 
 
@@ -129,14 +131,24 @@ def _locked_job(execution: JobExecution) -> ScheduledJob:
     return ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
 
 
-def _retry(execution: JobExecution, job: ScheduledJob) -> None:
+def _retry(execution: JobExecution, job: ScheduledJob, outcome: Outcome) -> None:
     """The next attempt, unless none is left, the job was disabled or deleted, or somebody asked this run to stop."""
-    attempt = execution.retry_attempt + 1
-    if attempt > job.max_retries or not job.is_on_schedule or _was_asked_to_stop(execution):
+    if not job.is_on_schedule or _was_asked_to_stop(execution):
         return
-    now = database_now()
-    delay = job.retry_delay(attempt, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
+    now, delay = database_now(), timedelta()
+    if outcome.costs_retry:
+        retry = execution.retry_attempt - _attempts_for_nothing(execution) + 1
+        if retry > job.max_retries:
+            return
+        delay = job.retry_delay(retry, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
     dispatch.make_retry(execution, available_at=now + delay, now=now)
+
+
+def _attempts_for_nothing(execution: JobExecution) -> int:
+    """How many of the attempts before this one a stopping worker cut off: those cost no retry (SPEC §5.6)."""
+    earlier = [ids.of_retry(execution.first_attempt, number) for number in range(1, execution.retry_attempt)]
+    cut_off = JobExecution.objects.filter(id__in=[execution.first_attempt, *earlier], reason=Reason.SHUTDOWN)
+    return cut_off.count() if execution.is_retry else 0
 
 
 def _was_asked_to_stop(execution: JobExecution) -> bool:

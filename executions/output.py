@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils.translation import gettext as _
 
-from executions.models import JobExecution, OutputChunk
+from executions.models import JobExecution
+from jobs.enums import ExecutionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,10 @@ def storable(text: Any) -> str:
 class RunOutput:
     """The output of one execution. `text` is the whole of it, capped; a thread writes what is new for the watchers."""
 
-    def __init__(self, execution_id: uuid.UUID) -> None:
-        self.execution_id = execution_id
+    def __init__(self, execution: JobExecution) -> None:
+        """`execution` as it was claimed: once the row is not ours any more, nothing is written."""
+        self.execution_id = execution.id
+        self._token = execution.claim_token
         self._lines: list[str] = []
         self._size = 0
         self._is_full = False
@@ -95,15 +97,25 @@ class RunOutput:
             self._progress = None
         try:
             if new:
-                OutputChunk.objects.create(execution_id=self.execution_id, text="".join(new))
+                with connection.cursor() as cursor:
+                    cursor.execute(_ADD_CHUNK, [self.execution_id, self._token, "".join(new)])
                 self._unwritten = unwritten
             if progress:
-                JobExecution.objects.filter(id=self.execution_id).update(
-                    progress=progress[0], progress_message=progress[1]
-                )
+                JobExecution.objects.filter(
+                    id=self.execution_id, claim_token=self._token, status=ExecutionStatus.RUNNING
+                ).update(progress=progress[0], progress_message=progress[1])
         except Error as fault:
             logger.warning("The output of %s could not be written yet: %s", self.execution_id, fault)
             connection.close()
+
+
+# The lock makes whoever closes the run wait for this line, or this line find the run closed.
+_ADD_CHUNK = """
+WITH ours AS (
+    SELECT id FROM executions_jobexecution WHERE id = %s AND claim_token = %s AND status = 'Running' FOR SHARE
+)
+INSERT INTO executions_outputchunk (execution_id, text) SELECT id, %s FROM ours
+"""
 
 
 class _OutputHandler(logging.Handler):

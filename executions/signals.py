@@ -14,11 +14,10 @@ from celery.signals import task_failure, task_postrun, task_prerun, task_revoked
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils.translation import gettext as _
 
-from executions import claims, ledger, workers
+from executions import claims, kept, ledger, memory, orphans, shutdown, workers
 from executions.bell import HARD_KILL_GRACE_SECONDS
 from executions.claims import Claim
 from executions.ledger import Outcome
-from executions.models import JobExecution
 from executions.tasks import JobTask
 from jobs.enums import ExecutionStatus, Reason
 
@@ -26,12 +25,15 @@ logger = logging.getLogger(__name__)
 
 RECORD_AGAIN_AFTER_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)  # the last one again and again
 
+_memory_kills_at_start = memory.kills()
+
 
 @task_prerun.connect
 def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
     key = claims.execution_id(task_id)
     if key is None or not isinstance(task, JobTask):
         return
+    shutdown.listen()
     token, worker_name = uuid.uuid4(), task.request.hostname or ""
     try:
         execution = _once_more_after_a_broken_connection(
@@ -57,14 +59,16 @@ def on_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any =
     if claim := _claim_of(sender, task_id):
         _record(claim, claim.outcome or _outcome_of(exception, str(einfo.traceback) if einfo else None))
     elif isinstance(sender, JobTask) and workers.is_main_process() and (key := claims.execution_id(task_id)):
-        _record_for_child(key, exception)
+        orphans.hand_over(key, _outcome_for_child(exception), worker_id=workers.current_id())
 
 
 @task_revoked.connect
 def on_revoked(sender: Any, request: Any, **_kwargs: Any) -> None:
+    """Its child was terminated; or somebody revoked it before it began, by other means than ours."""
     key = claims.execution_id(request.id)
     if key and isinstance(sender, JobTask) and workers.is_main_process():
-        _close_for_child(key, Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED))
+        outcome = Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
+        orphans.hand_over(key, outcome, worker_id=workers.current_id())
 
 
 @task_postrun.connect
@@ -72,6 +76,7 @@ def on_postrun(sender: Any, task_id: str, **_kwargs: Any) -> None:
     """Whatever happened, this process holds the claim no longer."""
     if isinstance(sender, JobTask):
         claims.release(task_id)
+        shutdown.stop_listening()
 
 
 def _claim_of(task: Any, task_id: str) -> Claim | None:
@@ -100,8 +105,11 @@ def _record(claim: Claim, outcome: Outcome) -> None:
             output = "" if outcome.is_substitute else claim.output.close()
             if not ledger.close(claim.execution, outcome, output=output, progress=claim.output.last_progress):
                 logger.warning("The late result of execution %s was refused.", claim.execution.id)
+            if tries:
+                kept.forget(claim.execution.id)
             return
         except (OperationalError, InterfaceError) as fault:
+            kept.keep(claim, outcome)
             pause = RECORD_AGAIN_AFTER_SECONDS[min(tries, len(RECORD_AGAIN_AFTER_SECONDS) - 1)]
             logger.warning("Execution %s cannot be recorded yet (%s); again in %s s", claim.execution.id, fault, pause)
         except SoftTimeLimitExceeded:
@@ -128,25 +136,14 @@ def _sleep(seconds: float) -> None:
         logger.debug("A time limit came while an outcome waited to be written.")
 
 
-def _record_for_child(execution_id: uuid.UUID, exception: BaseException) -> None:
+def _outcome_for_child(exception: BaseException) -> Outcome:
     """The main process speaks for a child that it killed (hard time limit) or lost."""
     if isinstance(exception, TimeLimitExceeded):
-        outcome = _outcome_of(exception, None)
-    else:
-        outcome = Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message=str(exception), can_retry=True)
-    _close_for_child(execution_id, outcome)
-
-
-def _close_for_child(execution_id: uuid.UUID, outcome: Outcome) -> None:
-    try:
-        execution = JobExecution.objects.filter(
-            id=execution_id, status=ExecutionStatus.RUNNING, worker_id=workers.current_id()
-        ).first()
-        if execution:
-            ledger.close(execution, outcome, output=ledger.output_so_far(execution_id))
-    except Error as fault:
-        logger.warning("Execution %s could not be closed for its lost process: %s", execution_id, fault)
-        connection.close()
+        return _outcome_of(exception, None)
+    text = _("The process that ran it ended in the middle: %(fault)s") % {"fault": exception}
+    if memory.kills() != _memory_kills_at_start:
+        text += " " + _("The operating system has ended processes for want of memory.")
+    return Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message=text, can_retry=True)
 
 
 def _once_more_after_a_broken_connection(action: Any) -> Any:

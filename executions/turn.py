@@ -6,17 +6,14 @@ from collections.abc import Callable
 
 from django.db import Error
 
-from executions import bell, control, dispatch, partitions, rescue
+from executions import bell, control, dispatch, partitions, rescue, watch
 from executions.bell import BROKER_ERRORS
 from executions.lease import Lease
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
-LONGEST_GAP_SECONDS = 10.0
-
 _last_done: dict[str, float] = {}
-_watching_since = _last_turn = float("-inf")
 
 
 def take(lease: Lease | None = None) -> int:
@@ -27,25 +24,20 @@ def take(lease: Lease | None = None) -> int:
     """
     fired = dispatch.fire_due(lease.renew) if lease else dispatch.fire_due()
     dispatch.release_held()
+    dispatch.admit_retries()
     bell.relay()
     _every(5, _relay_lost)
     _every(5, _stop_deaf)
     _every(5, control.miss_late_starts)  # the claim refuses from the deadline on; this says so in the ledger
     _every(5, ScheduledJob.resume_elapsed)
+    _every(5, _rescue)
     _every(3_600, partitions.ensure_ahead)
-    if _watched_seconds() >= rescue.WATCHED_FOR_SECONDS:
-        _every(10, rescue.close_lost)
     return fired
 
 
-def _watched_seconds() -> float:
-    """For how long this process has taken its turns without a gap. A turn that the database failed counts as none."""
-    global _watching_since, _last_turn  # noqa: PLW0603 - one watch per process
-    now = time.monotonic()
-    if now - _last_turn > LONGEST_GAP_SECONDS:
-        _watching_since = now
-    _last_turn = now
-    return now - _watching_since
+def _rescue() -> None:
+    if watch.seconds() >= rescue.WATCHED_FOR_SECONDS:
+        rescue.close_lost()
 
 
 def _relay_lost() -> None:

@@ -12,7 +12,7 @@ from celery.worker import state
 from django.db import Error, connection
 from django.db.models.functions import Now
 
-from executions import claims
+from executions import claims, orphans
 from executions.models import Worker
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def _start(sender: Any, **_kwargs: Any) -> None:
 def _stop(**_kwargs: Any) -> None:
     """After the last run of a warm shutdown: until then the worker lives, and says so."""
     _stopping.set()
+    orphans.wanted.set()
     if _thread:
         _thread.join(GOODBYE_SECONDS)
 
@@ -56,6 +57,13 @@ def _announce(**_kwargs: Any) -> None:
     """Give this worker its id before the child processes are forked, so that they know it too."""
     global _id, _main_pid
     _id, _main_pid = uuid.uuid4(), os.getpid()
+
+
+def _held() -> set[uuid.UUID]:
+    """The runs of this worker's children; with those just handed to them, whose start the main loop may yet have to
+    hear of: while the broker is away it hears nothing."""
+    requests = [*state.active_requests, *state.reserved_requests]
+    return {key for request in requests if (key := claims.execution_id(request.id))}
 
 
 def _beat(consumer: Any) -> None:
@@ -68,19 +76,26 @@ def _beat(consumer: Any) -> None:
         "queues": queues,
         "processes": consumer.pool.num_processes if consumer.pool else 0,
     }
+    held_before: set[uuid.UUID] = set()
     while True:
         try:
-            held = [key for request in list(state.active_requests) if (key := claims.execution_id(request.id))]
+            held = _held()
+            # With those of the last beat: what is named no more has not been for two (`executions.rescue`).
+            named = sorted(held | held_before)
             Worker.objects.update_or_create(
                 id=worker_id,
-                defaults={"execution_ids": held, "last_seen_at": Now()},
-                create_defaults={**about, "execution_ids": held, "started_at": Now(), "last_seen_at": Now()},
+                defaults={"execution_ids": named, "last_seen_at": Now()},
+                create_defaults={**about, "execution_ids": named, "started_at": Now(), "last_seen_at": Now()},
             )
+            held_before = held
+            orphans.write_down()
         except Exception as fault:  # whatever it is: a worker that falls silent is taken for dead
             logger.warning("The heartbeat of this worker could not be written: %s", fault)
             connection.close()
-        if _stopping.wait(BEAT_SECONDS):
+        if _stopping.is_set():
             break
+        if orphans.wanted.wait(BEAT_SECONDS):
+            orphans.wanted.clear()
     try:
         Worker.objects.filter(id=worker_id).update(stopped_at=Now())
     except Error as fault:

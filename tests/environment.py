@@ -2,7 +2,7 @@
 
 import os
 
-SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob", "DeafJob")
+SAMPLE_JOBS = ("NoOpJob", "DiaryJob", "FailingJob", "CrashingJob", "SweepingJob", "DeafJob", "StubbornJob")
 
 
 def prepare() -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,22 @@ class DeafJob(Job[DiaryParameters]):
         return {}
 
 
+class StubbornJob(Job[DiaryParameters]):
+    """Does not end when its process is asked to, whatever that raises."""
+
+    description = "Writes a line to a file and holds on to its process."
+    parameters_model = DiaryParameters
+
+    def execute(self, context: JobContext[DiaryParameters]) -> Mapping[str, Any]:
+        with Path(context.parameters.path).open("a") as diary:
+            diary.write(f"{os.getpid()}\n")
+        until = time.monotonic() + context.parameters.seconds
+        while time.monotonic() < until:
+            with suppress(BaseException):
+                time.sleep(0.05)
+        return {}
+
+
 class FailingParameters(JobParameters):
     message: str = "it broke"
     permanent: bool = False
@@ -91,3 +108,44 @@ class CrashingJob(Job[NoParameters]):
 
     def execute(self, context: JobContext[NoParameters]) -> Mapping[str, Any]:
         return {"never": 1 / 0}
+
+
+class WitnessParameters(DiaryParameters):
+    lines: int = Field(1, ge=0, description="How many lines the body says.")
+    fails: bool = False
+    listens: bool = Field(False, description="Whether it looks now and then if it should stop.")
+
+
+class WitnessJob(Job[WitnessParameters]):
+    """Writes down when its body began and ended, one line each: `begin run-id reference-time pid monotonic-seconds`."""
+
+    description = "Leaves a witness of each body."
+    parameters_model = WitnessParameters
+
+    def execute(self, context: JobContext[WitnessParameters]) -> Mapping[str, Any]:
+        self._write("begin", context)
+        try:
+            self._work(context)
+        finally:
+            self._write("end", context)
+        return {"lines": context.parameters.lines}
+
+    def _work(self, context: JobContext[WitnessParameters]) -> None:
+        for number in range(context.parameters.lines):
+            context.log(f"line {number}")
+        until = time.monotonic() + context.parameters.seconds
+        while (left := until - time.monotonic()) > 0:
+            if context.parameters.listens:
+                context.check_cancelled()
+            time.sleep(min(left, 0.2))
+        if context.parameters.fails:
+            raise JobError("it broke, as it was told to")
+
+    def _write(self, word: str, context: JobContext[WitnessParameters]) -> None:
+        reference = context.reference_time.isoformat()
+        line = f"{word} {context.run_id} {reference} {os.getpid()} {time.monotonic():.6f}\n"
+        file = os.open(context.parameters.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())  # one write: lines of several processes do not mix
+        finally:
+            os.close(file)

@@ -109,7 +109,7 @@ def run(registered: None, db: None) -> Callable[..., Any]:
         execution = claimed(a_run(a_job(str(parameters), job_type=JOB, parameters=parameters)))
         if is_cancelled:
             JobExecution.objects.filter(pk=execution.pk).update(cancel_requested_at=Now())
-        output = RunOutput(execution.id)
+        output = RunOutput(execution)
         return JobExecutor(Claim(execution, output)).execute(), output.close()
 
     return run_now

@@ -1,6 +1,7 @@
 """A job type that ends in every way a job can."""
 
 import math
+import os
 import signal
 import sys
 import uuid
@@ -52,6 +53,13 @@ def _is_interrupted_in_a_query(_context: Any) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+def _is_terminated(context: Any) -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        context.log("cleaned up")
+
+
 def _nested(depth: int) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for _level in range(depth):
@@ -95,6 +103,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "crashes unprintably": _raise(_Unprintable()),
     "validates": _raise(ValidationError("that is not a city")),
     "exits": lambda context: sys.exit(3),
+    "is terminated": _is_terminated,
     "is cancelled": _raise(JobCancelled()),
     "takes too long": _raise(SoftTimeLimitExceeded()),
     "takes too long in a query": _is_interrupted_in_a_query,

@@ -23,7 +23,7 @@ def run() -> JobExecution:
 
 @pytest.fixture
 def context(run: JobExecution) -> RunContext:
-    return RunContext(run, NoParameters(), RunOutput(run.id), gateways.current())
+    return RunContext(run, NoParameters(), RunOutput(run), gateways.current())
 
 
 # --- Kept ------------------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_artifacts_are_listed_by_name_with_where_to_get_them(api, run, context):
     context.artifact("report.html", REPORT, "text/html")
     context.artifact("figures.json", "{}", "application/json")
     other = started(a_job("other"))
-    RunContext(other, NoParameters(), RunOutput(other.id), gateways.current()).artifact("x", "", "text/plain")
+    RunContext(other, NoParameters(), RunOutput(other), gateways.current()).artifact("x", "", "text/plain")
 
     items = api.get(f"/executions/{run.id}/artifacts").json()["items"]
     assert [(each["name"], each["contentType"], each["size"]) for each in items] == [

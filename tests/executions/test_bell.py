@@ -136,10 +136,12 @@ def test_a_retry_is_published_when_its_delay_is_over(broker: redis.Redis) -> Non
     job = a_job(retry_delay_minutes=5)
     ended(claimed(a_run(job)), FAILED)
     broker.flushdb()
-    assert bell.relay() == 0
+    assert dispatch.admit_retries() == 0
     past = database_now() - timedelta(seconds=10)
     JobExecution.objects.filter(job=job, status=ExecutionStatus.QUEUED).update(available_at=past, queued_at=past)
-    assert bell.relay() == 1
+    assert bell.relay() == 0
+    assert dispatch.admit_retries() == 1
+    assert len(messages(broker)) == 1
 
 
 # --- Lost ------------------------------------------------------------------------------------------------------------

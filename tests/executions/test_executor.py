@@ -24,7 +24,7 @@ def run(job_type: str = "OddJob", parameters: object = None) -> tuple[Outcome, s
         id=ids.of_request(database_now()), job_id=uuid.uuid4(), job_name="job", job_type=job_type,
         parameters=parameters, queued_at=database_now(),
     )  # fmt: skip
-    output = RunOutput(row.id)
+    output = RunOutput(row)
     outcome = JobExecutor(Claim(row, output), timeout_seconds=7).execute()
     return outcome, output.close()
 

@@ -75,7 +75,7 @@ def test_who_was_cut_off_goes_on_where_he_was(after: int, is_running: bool) -> N
 
 def test_what_a_run_really_says_is_what_is_streamed() -> None:
     run = started(a_job())
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     output.add("first")
     output.flush()
     said: list[str] = []

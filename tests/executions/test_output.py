@@ -22,7 +22,7 @@ def output(settings) -> RunOutput:
     settings.SCHEDULER_OUTPUT_MAX_BYTES = LIMIT
     import uuid
 
-    output = RunOutput(uuid.uuid4())
+    output = RunOutput(JobExecution(id=uuid.uuid4()))
     yield output
     output.close()
 
@@ -72,7 +72,7 @@ def test_lines_of_many_threads_all_arrive_whole(settings) -> None:
     settings.SCHEDULER_OUTPUT_MAX_BYTES = 10_000_000
     import uuid
 
-    output = RunOutput(uuid.uuid4())
+    output = RunOutput(JobExecution(id=uuid.uuid4()))
     threads = [threading.Thread(target=lambda: [output.add("word " * 10) for _ in range(200)]) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -94,7 +94,7 @@ def test_what_code_says_through_logging_is_output_while_the_run_lasts(output: Ru
 @pytest.mark.django_db(transaction=True)
 def test_a_running_jobs_output_and_progress_can_be_read_by_others_and_end_in_its_row() -> None:
     run = started(a_job())
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     output.add("nul \x00 half \ud800 first")
     output.progress(150, "p\x00" + "m" * 300)
     assert soon(lambda: "first" in ledger.output_so_far(run.id))
@@ -110,7 +110,7 @@ def test_a_running_jobs_output_and_progress_can_be_read_by_others_and_end_in_its
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_written_after_the_end() -> None:
     run = started(a_job())
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     output.add("said")
     text = output.close()
     ended(run, output=text)
@@ -122,7 +122,7 @@ def test_nothing_is_written_after_the_end() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_thread_that_writes_keeps_no_connection_when_nobody_runs() -> None:
     run = started(a_job())
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     output.add("said")
     assert soon(lambda: bool(ledger.output_so_far(run.id)))
     ended(run, output=output.close())

@@ -10,7 +10,7 @@ from celery.app.task import Context
 from celery.signals import task_failure, task_revoked
 from django.db import connection
 
-from executions import bell, claims, signals, workers
+from executions import bell, claims, kept, orphans, signals, workers
 from executions.ledger import Outcome
 from executions.models import JobExecution, OutputChunk
 from jobs.enums import ExecutionStatus, Reason, Trigger
@@ -189,6 +189,18 @@ def test_an_outcome_is_tried_again_when_the_connection_dies_under_it() -> None:
     assert again(run).status == FAILED
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_outcome_that_was_kept_is_forgotten_once_it_is_recorded() -> None:
+    run = a_run(a_job(job_type="OddJob"))
+    task = current_app.tasks["OddJob"]
+    signals.on_prerun(task_id=str(run.id), task=task)
+    kept.keep(claims.held(str(run.id)), Outcome(COMPLETED))
+    _kill_connection()
+    signals.on_failure(sender=task, task_id=str(run.id), exception=RuntimeError("x"))
+    signals.on_postrun(sender=task, task_id=str(run.id))
+    assert again(run).status == FAILED and kept.of(run.id) is None
+
+
 def _kill_connection() -> None:
     other = connection.copy()
     connection.ensure_connection()
@@ -241,6 +253,7 @@ def test_a_child_that_was_killed_leaves_a_failed_row_with_its_output_and_a_next_
 ) -> None:
     run = held_by_child(main_process)
     task_failure.send(sender=current_app.tasks["OddJob"], task_id=str(run.id), exception=fault)
+    orphans.write_down()  # as the heartbeat does
     row = again(run)
     assert (row.status, row.reason, row.output) == (FAILED, reason, "so far\n")
     assert JobExecution.objects.filter(retry_of=run.id).exists()
@@ -250,13 +263,23 @@ def test_a_run_that_celery_revoked_is_cancelled(main_process: uuid.UUID) -> None
     run = held_by_child(main_process)
     request = Context({"id": str(run.id), "task": "OddJob"})
     task_revoked.send(sender=current_app.tasks["OddJob"], request=request, terminated=True, signum=15, expired=False)
+    orphans.write_down()
     row = again(run)
     assert (row.status, row.reason, row.output) == (ExecutionStatus.CANCELLED, Reason.CANCELLED, "so far\n")
+
+
+def test_a_run_that_somebody_revoked_by_celerys_own_means_before_it_began_is_cancelled(main_process: uuid.UUID) -> None:
+    run = a_run(a_job(job_type="OddJob"))
+    request = Context({"id": str(run.id), "task": "OddJob"})
+    task_revoked.send(sender=current_app.tasks["OddJob"], request=request, terminated=False, signum=None, expired=False)
+    orphans.write_down()
+    assert (again(run).status, again(run).reason) == (ExecutionStatus.CANCELLED, Reason.CANCELLED)
 
 
 def test_the_main_process_leaves_the_runs_of_other_workers_alone(main_process: uuid.UUID) -> None:
     run = held_by_child(uuid.uuid4())
     task_failure.send(sender=current_app.tasks["OddJob"], task_id=str(run.id), exception=WorkerLostError())
+    orphans.write_down()
     assert again(run).status == RUNNING
 
 

@@ -78,7 +78,7 @@ def run_job(db: None) -> Callable[..., Ran]:
         jobs[job_type] = job.redefine(by=job.created_by_user_id, parameters=parameters)
         execution = started(jobs[job_type])
         execution.scheduled_for = at
-        output = RunOutput(execution.id)
+        output = RunOutput(execution)
         outcome = JobExecutor(Claim(execution, output)).execute()
         text = output.close()
         return Ran(outcome, text, ended(execution, outcome, text))

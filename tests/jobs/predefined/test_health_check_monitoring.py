@@ -43,7 +43,7 @@ def dead() -> Iterator[str]:
 def checked(job: ScheduledJob, **parameters: Any) -> tuple[Outcome, str]:
     job = job.redefine(by=job.created_by_user_id, parameters=parameters, overlap_policy="Allow")
     run = started(job)
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     return JobExecutor(Claim(run, output)).execute(), output.close()
 
 

@@ -317,7 +317,7 @@ def test_a_host_that_is_listed_no_more_is_not_called(
     job = a_job("http", job_type="HttpRequestJob", parameters={"url": httpserver.url_for("/")})
     run = claimed(a_run(job))
     configured(SCHEDULER_OUTGOING_HOSTS=[])
-    output = RunOutput(run.id)
+    output = RunOutput(run)
     outcome = JobExecutor(Claim(run, output)).execute()
     execution = ended(run, outcome, output.close())
     assert "SCHEDULER_OUTGOING_HOSTS" in execution.error_message

@@ -295,7 +295,7 @@ def test_a_run_that_stalled_before_it_marked_takes_its_mark_away_when_it_may_not
     stalled = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
     with gateways.current().appointments.open() as book:
         context = RunContext(
-            stalled, SendReminderEmailsParameters.model_validate({}), RunOutput(stalled.id), gateways.current()
+            stalled, SendReminderEmailsParameters.model_validate({}), RunOutput(stalled), gateways.current()
         )
         reminders = _Reminders(context, book, TOMORROW, 1)
         batch = book.unreminded(TOMORROW, after=None, at_most=10)
@@ -316,7 +316,7 @@ def test_two_jobs_of_this_type_remind_nobody_twice(
     run_job(JOB)
     okla.execute("appointmentservice", 'UPDATE "Appointments" SET "ReminderSent" = false WHERE "Id" = %s', [key])
     other = started(a_job("another one", job_type=JOB))
-    assert JobExecutor(Claim(other, RunOutput(other.id))).execute().result["knownBefore"] == 1
+    assert JobExecutor(Claim(other, RunOutput(other))).execute().result["knownBefore"] == 1
     assert len(notifications.asked) == 1
 
 

@@ -1,0 +1,63 @@
+"""What a worker's main process writes into the ledger for children that cannot do so themselves any more."""
+
+import logging
+import threading
+import uuid
+
+from django.db import InterfaceError, OperationalError
+from django.db.models.functions import Now
+
+from executions import kept, ledger
+from executions.ledger import Outcome
+from executions.models import JobExecution
+from jobs.enums import ExecutionStatus
+
+logger = logging.getLogger(__name__)
+
+# Set when there is something to write: the heartbeat's thread does it, so that the worker's loop never waits.
+wanted = threading.Event()
+_waiting: dict[uuid.UUID, tuple[Outcome, uuid.UUID | None]] = {}
+
+
+def hand_over(execution_id: uuid.UUID, outcome: Outcome, *, worker_id: uuid.UUID | None) -> None:
+    """Have this worker's run closed with this outcome, or with the one that its child had reached before it died."""
+    _waiting[execution_id] = outcome, worker_id
+    wanted.set()
+
+
+def write_down() -> None:
+    """Close what was handed over, then what earlier workers of this machine kept. Raises the database's errors.
+
+    What the database does not take now is tried again by the next call.
+    """
+    for execution_id, (outcome, worker_id) in list(_waiting.items()):
+        _close(execution_id, outcome, worker_id)
+        _waiting.pop(execution_id, None)
+    for left in kept.left_behind():
+        _close_kept(left)
+
+
+def _close(execution_id: uuid.UUID, outcome: Outcome, worker_id: uuid.UUID | None) -> None:
+    reached = kept.of(execution_id)
+    if reached:
+        _close_kept(reached)
+        return
+    row = JobExecution.objects.filter(id=execution_id)
+    if outcome.status == ExecutionStatus.CANCELLED and row.filter(status=ExecutionStatus.QUEUED).update(
+        status=outcome.status, reason=outcome.reason, completed_at=Now()
+    ):
+        return  # revoked by other means than ours, before it began
+    if execution := row.filter(status=ExecutionStatus.RUNNING, worker_id=worker_id).first():
+        ledger.close(execution, outcome, output=ledger.output_so_far(execution_id))
+
+
+def _close_kept(left: kept.Kept) -> None:
+    execution = JobExecution.objects.filter(id=left.execution_id, claim_token=left.claim_token).first()
+    try:
+        if execution is None or not ledger.close(execution, left.outcome, output=left.output, progress=left.progress):
+            logger.warning("The late result of execution %s was refused.", left.execution_id)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # it does not fit the database, and no further try will make it fit
+        logger.exception("The kept outcome of execution %s cannot be recorded.", left.execution_id)
+    kept.forget(left.execution_id)
