@@ -28,6 +28,7 @@ PARAMETERS_MAX_BYTES = 16 * 1024
 PARAMETERS_MAX_DEPTH = 8
 # Many workers may finish runs of one job at once: each process counts in one of these rows, readers add them up.
 FIGURE_STRIPES = 16
+_TICK = timedelta(microseconds=1)
 
 DEFINITION_FIELDS = (
     "name", "description", "job_type", "parameters", "cron_expression", "time_zone", "status", "paused_until",
@@ -192,10 +193,11 @@ class ScheduledJob(models.Model):
             if not changed:
                 return job
             job_changing.send(ScheduledJob, job=job, now=now)
+            settled_until = job._settled_until(now)
             for name in changed:
                 setattr(job, name, changes[name])
             if changed & SCHEDULE_FIELDS:
-                job._settle_into_schedule(now)
+                job._settle_into_schedule(settled_until)
             job.version += 1
             job.last_modified_at = now
             job._store(by=by, now=now, changed=changed)
@@ -436,11 +438,20 @@ class ScheduledJob(models.Model):
             raise VersionConflict
         return job, database_now()
 
-    def _settle_into_schedule(self, now: datetime) -> None:
-        """The next due time after `now`; left open where the definition is at fault, which `clean` then says."""
+    def _settled_until(self, now: datetime) -> datetime:
+        """Up to when due times have their rows: `now`, unless the schedule could not be read any more.
+
+        What came due since then is made up by the schedule that mends it.
+        """
+        if self.next_execution_at and self.next_execution_at <= now:
+            return self.next_execution_at - _TICK
+        return now
+
+    def _settle_into_schedule(self, settled_until: datetime) -> None:
+        """The next due time after that; left open where the definition is at fault, which `clean` then says."""
         self.time_zone = self.time_zone or cron.DEFAULT_TIME_ZONE
         try:
-            self.next_execution_at = self.schedule.next_after(now) if self.is_on_schedule else None
+            self.next_execution_at = self.schedule.next_after(settled_until) if self.is_on_schedule else None
         except cron.CronError:
             self.next_execution_at = None
 

@@ -267,7 +267,7 @@ SCHEDULER_PG_BIN = env.str("SCHEDULER_PG_BIN", "")
 # Where dumps and exports wait until they are stored; the system's folder for temporary files unless set.
 SCHEDULER_WORK_DIR = env.str("SCHEDULER_WORK_DIR", "")
 # How long a worker that is stopped waits for its runs before it ends them. What stops the worker must wait longer.
-SCHEDULER_SHUTDOWN_SECONDS = env.int("SCHEDULER_SHUTDOWN_SECONDS", 60)
+SCHEDULER_SHUTDOWN_SECONDS = env.int("SCHEDULER_SHUTDOWN_SECONDS", 60, validate=validate.Range(min=0))
 
 # --- Production refuses what is only for development -----------------------------------------------------------------
 if IS_PRODUCTION:

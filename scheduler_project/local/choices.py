@@ -15,6 +15,7 @@ from scheduler_project.local.folder import Folder
 from scheduler_project.local.process import eventually
 
 PATIENCE_WITH_PORTS_SECONDS = 3
+SHUTDOWN_SECONDS = 5  # at Ctrl-C somebody waits
 WEB_PORT, FLOWER_PORT, DEMO_PORT = 5038, 5555, 5039
 WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -121,6 +122,7 @@ def service_environment(choices: Choices, folder: Folder, *, database_url: str, 
     defaults = {
         "SCHEDULER_SECRET_KEY": folder.secret("secret-key") + folder.secret("secret-key-2"),
         "SCHEDULER_FLOWER_URL": choices.flower_address,
+        "SCHEDULER_SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
         **neighbours(choices, folder, database_url),
     }
     given = {name: os.environ[name] for name in defaults if os.environ.get(name)}

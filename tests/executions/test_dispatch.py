@@ -500,4 +500,54 @@ def test_a_job_whose_stored_schedule_is_broken_can_be_mended() -> None:
     fell_due(job, minutes_ago(1440))
     ScheduledJob.objects.filter(pk=job.pk).update(time_zone="Atlantis/Capital")
     job.redefine(by=SOMEBODY, time_zone="UTC")
+    dispatch.fire_due()
     assert fresh(job).next_execution_at == fresh(job).schedule.next_after(database_now())
+
+
+def test_what_came_due_while_the_schedule_could_not_be_read_is_made_up_by_the_one_that_mends_it() -> None:
+    job = a_job(cron_expression="* * * * *", misfire_policy=MisfirePolicy.RUN_ONCE)
+    first = fell_due(job, minutes_ago(10))
+    ScheduledJob.objects.filter(pk=job.pk).update(time_zone="Atlantis/Capital")
+    dispatch.fire_due()
+    assert rows_of(job) == []
+    job.redefine(by=SOMEBODY, time_zone="UTC")
+    dispatch.fire_due()
+    rows = rows_of(job)
+    assert rows[0].scheduled_for == first and len(rows) in (10, 11)
+    assert [row.scheduled_for - rows[0].scheduled_for for row in rows] == [
+        timedelta(minutes=n) for n in range(len(rows))
+    ]
+    assert fresh(job).next_execution_at > database_now() - timedelta(seconds=60)
+
+
+def test_a_retry_starts_under_the_lock_of_its_job_and_only_when_it_stands_alone() -> None:
+    job = a_job(retry_delay_minutes=0)
+    ended(started(job), FAILED)
+    [retry] = of_status(rows_of(job), QUEUED)
+    other = a_run(fresh(job))
+    assert dispatch.admit_retries() == 0
+    ended(claimed(other))
+    assert dispatch.admit_retries() == 1
+    with pytest.raises(dispatch.AlreadyRunning):
+        a_run(fresh(job))
+    assert JobExecution.objects.get(pk=retry.pk).rung_at
+
+
+def test_of_many_retries_of_one_job_one_starts_unless_runs_may_stand_side_by_side() -> None:
+    alone = a_job("alone", retry_delay_minutes=0, overlap_policy=OverlapPolicy.ALLOW)
+    for _ in range(3):
+        ended(started(alone), FAILED)
+    ScheduledJob.objects.filter(pk=alone.pk).update(overlap_policy=OverlapPolicy.SKIP)
+    beside = a_job("beside", retry_delay_minutes=0, overlap_policy=OverlapPolicy.ALLOW)
+    for _ in range(3):
+        ended(started(beside), FAILED)
+    assert dispatch.admit_retries() == 1 + 3
+
+
+def test_a_retry_of_a_paused_job_waits() -> None:
+    job = a_job(retry_delay_minutes=0)
+    ended(started(job), FAILED)
+    job = fresh(job).pause(by=SOMEBODY)
+    assert dispatch.admit_retries() == 0
+    job.resume(by=SOMEBODY)
+    assert dispatch.admit_retries() == 1
