@@ -20,6 +20,8 @@ class JobFailed(Exception):
 class JobTask(Task):  # type: ignore[misc,type-arg]
     """A run. Its id is the execution's id; it goes ahead only if `task_prerun` claimed that row for this process."""
 
+    throws = (JobFailed,)  # one line in the worker's log: where it happened is in the ledger
+
     def run(self) -> Any:
         claim = claims.held(str(self.request.id))
         if claim is None:
