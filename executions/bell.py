@@ -17,10 +17,10 @@ from kombu.exceptions import ChannelError, KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
-from executions.failpoints import failpoint
 from executions.models import JobExecution
 from jobs import registry
 from jobs.enums import Trigger
+from jobs.failpoints import failpoint
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)

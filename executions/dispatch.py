@@ -18,12 +18,12 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from executions import bell, ids, partitions
-from executions.failpoints import failpoint
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
 from jobs import cron, holds, registry
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
+from jobs.failpoints import failpoint
 from jobs.models import ScheduledJob, check_parameters
 from jobs.signals import job_changed, job_changing
 

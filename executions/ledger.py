@@ -19,11 +19,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from executions import dispatch, ids
-from executions.failpoints import failpoint
 from executions.models import JobExecution, OutputChunk
 from executions.output import storable
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, Reason, Trigger
+from jobs.failpoints import failpoint
 from jobs.models import FIGURE_STRIPES, ScheduledJob
 
 logger = logging.getLogger(__name__)

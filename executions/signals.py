@@ -20,6 +20,7 @@ from executions.claims import Claim
 from executions.ledger import Outcome
 from executions.tasks import JobTask
 from jobs.enums import ExecutionStatus, Reason
+from jobs.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
         logger.info("Execution %s is not free to start; this message is ignored.", task_id)
         return
     claims.take(execution)
+    failpoint("claim.after_commit")
 
 
 @task_success.connect

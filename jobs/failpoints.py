@@ -7,17 +7,26 @@ Unset, it costs a comparison.
 import os
 import signal
 
-_NAME, _separator, _nth = os.environ.get("SCHEDULER_FAILPOINT", "").partition(":")
-_left = int(_nth or 1)
+_name, _left = "", 0
+
+
+def arm(where: str) -> None:
+    """From now on, in this process: `name[:n]`; empty for none."""
+    global _name, _left  # noqa: PLW0603 - a process counts its own passings
+    _name, _separator, nth = where.partition(":")
+    _left = int(nth or 1)
 
 
 def failpoint(name: str) -> None:
-    if name == _NAME:
+    if name == _name:
         _pass()
 
 
 def _pass() -> None:
-    global _left  # noqa: PLW0603 - a process counts its own passings
+    global _left  # noqa: PLW0603
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("SCHEDULER_FAILPOINT", ""))
