@@ -6,6 +6,7 @@ may run: one leads, the others wait for its lease to end.
 """
 
 import logging
+import time
 from typing import Any
 
 from django.db import Error, connection
@@ -32,6 +33,16 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         self.lease = Lease()
         super().__init__(*args, **kwargs)
 
+    def setup_schedule(self) -> None:
+        """Wait for the database, if beat starts while it is away."""
+        while True:
+            try:
+                super().setup_schedule()
+                return
+            except Error as fault:
+                self._note_absence(fault)
+                time.sleep(self.max_interval)
+
     def close(self) -> None:
         try:
             self.lease.release()
@@ -50,8 +61,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         except Deposed:
             logger.warning("Another beat leads by now; what this one was about to fire is left to it.")
         except Error as fault:
-            logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
-            connection.close()
+            self._note_absence(fault)
         except BROKER_ERRORS as fault:
             logger.warning("The broker is away; beat tries again in %s s: %s", self.max_interval, fault)
         except Exception:
@@ -63,6 +73,11 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         # Without the stock filter on hours, which hides a crontab row for most of the day and shows it with a stale
         # last run: it then fires two hours early (django-celery-beat 2.9).
         return self.Model.objects.enabled().exclude(task=periodic.BELL_TASK)
+
+    def _note_absence(self, fault: Error) -> None:
+        logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
+        connection.close()
+        self._initial_read = True  # the stock part would take what it could not read for read
 
     def _seconds_to_next(self) -> float:
         seconds = ScheduledJob.seconds_to_next()

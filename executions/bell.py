@@ -104,6 +104,8 @@ def _is_overdue() -> Q:
     """Rung so long ago that the message may be lost; the wait doubles with each ring."""
     steps = range(1, (LOST_AFTER_AT_MOST // LOST_AFTER).bit_length() + 1)
     overdue = Q(rings__gte=len(steps), rung_at__lt=Now() - LOST_AFTER_AT_MOST)
+    # A retry is marked as rung when it is admitted, and that ring may have come to nothing.
+    overdue |= Q(rings=0, rung_at__lt=Now() - LOST_AFTER)
     for rings in steps:
         overdue |= Q(rings=rings, rung_at__lt=Now() - min(LOST_AFTER * 2 ** (rings - 1), LOST_AFTER_AT_MOST))
     return overdue

@@ -1,5 +1,6 @@
 """The beat scheduler in this process: what it loads, what it fires, and what does not end it."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -105,3 +106,33 @@ def test_a_tick_whose_connection_was_cut_is_made_up_by_the_next(beat: LedgerSche
     beat.tick()
     beat.tick()
     assert len(rows_of(job)) == 1
+
+
+class DatabaseComesBack(logging.Handler):
+    """When beat has said for the second time that it is away."""
+
+    def __init__(self, there: dict[str, Any]) -> None:
+        super().__init__()
+        self.there, self.times = there, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "database is away" in record.getMessage():
+            self.times += 1
+        if self.times == 2:
+            connection.settings_dict = self.there
+
+
+def test_a_beat_that_starts_while_the_database_is_away_waits_for_it(broker: Any) -> None:
+    """It ended, and whoever restarted it waited longer and longer."""
+    somebody_elses()
+    there, connection.settings_dict = connection.settings_dict, {**connection.settings_dict, "PORT": "1"}
+    back, logger = DatabaseComesBack(there), logging.getLogger("executions.beat")
+    logger.addHandler(back)
+    connection.close()
+    try:
+        beat = LedgerScheduler(app=current_app, lazy=False, max_interval=0.1)
+    finally:
+        logger.removeHandler(back)
+        connection.settings_dict = there
+    assert back.times == 2
+    assert "theirs" in beat.schedule

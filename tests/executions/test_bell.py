@@ -247,3 +247,18 @@ def test_a_broker_that_dies_loses_no_row_and_fails_no_request(own_broker: Any) -
     own_broker.start()
     assert bell.relay() == 2
     assert dispatch.fire_due() == 0
+
+
+def test_a_retry_that_was_admitted_while_the_broker_was_away_is_rung_when_it_is_back(own_broker: Any) -> None:
+    """It was marked as rung and never looked at again, and its job never ran again beside it."""
+    job = a_job(retry_delay_minutes=0)
+    ended(claimed(a_run(job)), FAILED)
+    own_broker.kill()
+    assert dispatch.admit_retries() == 1
+    [retry] = JobExecution.objects.filter(status=ExecutionStatus.QUEUED)
+    assert (retry.rings, retry.rung_at is not None) == (0, True)
+    own_broker.start()
+    redis.Redis.from_url(own_broker.url()).flushdb()  # the first attempt's message, which nobody took
+    assert bell.relay_lost() == 0
+    rung([retry], 31, 0)
+    assert bell.relay_lost() == 1
