@@ -19,6 +19,13 @@ class NextExecutionSerializer(CamelCase):
     scheduled_at = Instant()
 
 
+class LedgerSerializer(CamelCase):
+    unaccounted = serializers.IntegerField(help_text="Planned due times that no row of the ledger tells of.")
+    unplanned = serializers.IntegerField(help_text="Rows of the schedule that no revision of a job planned.")
+    checked_until = Instant()
+    checked_at = Instant(source="finished_at")
+
+
 class DashboardSerializer(serializers.Serializer[Any]):
     totalJobs = serializers.IntegerField(help_text="Live jobs.")
     enabledJobs = serializers.IntegerField(help_text="Those whose status is Enabled.")
@@ -33,6 +40,7 @@ class DashboardSerializer(serializers.Serializer[Any]):
     missedLast24h = serializers.IntegerField()
     workers = serializers.IntegerField(help_text="Workers heard of in the last 45 seconds.")
     alerts = serializers.IntegerField(help_text="Open alerts.")
+    ledger = LedgerSerializer(allow_null=True, help_text="What the last check of the ledger found.")
 
 
 class DashboardView(APIView):
@@ -59,4 +67,5 @@ def numbers() -> dict[str, Any]:
         "missedLast24h": finished[ExecutionStatus.MISSED],
         "workers": metrics.workers_alive(now),
         "alerts": metrics.open_alerts(),
+        "ledger": metrics.last_ledger_check(),
     }

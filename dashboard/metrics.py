@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.db.models import Avg, Count, Exists, F, OuterRef, Q, TextField, UUIDField, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
 
-from executions.models import Alert, ExecutionQuerySet, JobExecution, Worker
+from executions import accounting
+from executions.models import Alert, ExecutionQuerySet, JobExecution, LedgerCheck, Worker
 from executions.workers import SILENT_AFTER_SECONDS
 from jobs.enums import ExecutionStatus, JobStatus
 from jobs.models import ScheduledJob
@@ -71,6 +72,11 @@ def workers_alive(now: datetime) -> int:
 
 def open_alerts() -> int:
     return Alert.objects.filter(closed_at=None).count()
+
+
+def last_ledger_check() -> LedgerCheck | None:
+    """The newest comparison of planned due times with the rows of the ledger; None before the first."""
+    return accounting.last()
 
 
 def _next_attempt() -> ExecutionQuerySet:

@@ -5,7 +5,6 @@ import threading
 import uuid
 
 from django.db import InterfaceError, OperationalError
-from django.db.models.functions import Now
 
 from executions import kept, ledger
 from executions.ledger import Outcome
@@ -42,12 +41,8 @@ def _close(execution_id: uuid.UUID, outcome: Outcome, worker_id: uuid.UUID | Non
     if reached:
         _close_kept(reached)
         return
-    row = JobExecution.objects.filter(id=execution_id)
-    if outcome.status == ExecutionStatus.CANCELLED and row.filter(status=ExecutionStatus.QUEUED).update(
-        status=outcome.status, reason=outcome.reason, completed_at=Now()
-    ):
-        return  # revoked by other means than ours, before it began
-    if execution := row.filter(status=ExecutionStatus.RUNNING, worker_id=worker_id).first():
+    running = JobExecution.objects.filter(status=ExecutionStatus.RUNNING, worker_id=worker_id)
+    if execution := running.filter(id=execution_id).first():
         ledger.close(execution, outcome, output=ledger.output_so_far(execution_id))
 
 

@@ -66,7 +66,7 @@ def on_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any =
 
 @task_revoked.connect
 def on_revoked(sender: Any, request: Any, **_kwargs: Any) -> None:
-    """Its child was terminated; or somebody revoked it before it began, by other means than ours."""
+    """Its child was terminated on request."""
     key = claims.execution_id(request.id)
     if key and isinstance(sender, JobTask) and workers.is_main_process():
         outcome = Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)

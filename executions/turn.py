@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import Error
 
-from executions import bell, control, dispatch, partitions, rescue, watch
+from executions import accounting, bell, control, dispatch, partitions, rescue, watch
 from executions.bell import BROKER_ERRORS
 from executions.lease import Lease
 from jobs.models import ScheduledJob
@@ -32,6 +32,7 @@ def take(lease: Lease | None = None) -> int:
     _every(5, ScheduledJob.resume_elapsed)
     _every(5, _rescue)
     _every(3_600, partitions.ensure_ahead)
+    _every(3_600, accounting.check_in_background)
     return fired
 
 

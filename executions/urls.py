@@ -12,10 +12,12 @@ from executions.api import (
     RunNowView,
 )
 from executions.artifacts_api import ArtifactsView, ArtifactView
+from executions.why_api import WhyView
 
 urlpatterns = [
     path("jobs/<str:job_id>/run-now", RunNowView.as_view(), name="job-run-now"),
     path("jobs/<str:job_id>/executions", ExecutionsOfJobView.as_view(), name="job-executions"),
+    path("jobs/<str:job_id>/why", WhyView.as_view(), name="job-why"),
     path("executions", ExecutionsView.as_view(), name="executions"),
     path("executions/<str:execution_id>", ExecutionView.as_view(), name="execution"),
     path("executions/<str:execution_id>/cancel", CancelView.as_view(), name="execution-cancel"),

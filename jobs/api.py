@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.db.models import F, Q, prefetch_related_objects
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
+from rest_framework.exceptions import APIException
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +35,12 @@ from jobs.serializers import (
 
 ORDERS = {"name": "name", "nextExecutionAt": "next_execution_at", "createdAt": "created_at"}
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that the job must have.")
+
+
+class UnreadableSchedule(APIException):
+    """What is stored was sound once: zone data, for one, forget zones."""
+
+    status_code = status.HTTP_409_CONFLICT
 
 
 def find_job(job_id: str) -> ScheduledJob:
@@ -132,7 +140,10 @@ class DueTimesView(APIView):
     def get(self, request: Request, job_id: str) -> Response:
         job, query = find_job(job_id), DueTimesQuery.of(request)
         after = query.get("after") or database_now()
-        due_times = cron.preview(job.schedule, query["count"], after) if job.is_on_schedule else []
+        try:
+            due_times = cron.preview(job.schedule, query["count"], after) if job.is_on_schedule else []
+        except cron.CronError as fault:
+            raise UnreadableSchedule(_("The schedule that is stored for the job cannot be read: %s") % fault) from None
         return Response(DueTimesSerializer({"next_executions": due_times}).data)
 
 

@@ -294,7 +294,7 @@ class ScheduledJob(models.Model):
     def was_due(self, at: datetime) -> bool:
         """Whether `at` is a due time by the definition in force then; by the first one for times before the job."""
         revisions = self.revisions.order_by("-version")
-        definition = revisions.filter(effective_from__lte=at).first() or revisions.last()
+        definition = revisions.filter(effective_from__lt=at).first() or revisions.last()
         if definition is None:
             return self.schedule.matches(at)
         then = definition.definition

@@ -12,7 +12,7 @@ from jobs import holds
 
 # In this order on the index and in the side bar; what is not named comes after, by name.
 APPS = ("jobs", "executions", "django_celery_beat", "identity")
-MODELS = ("ScheduledJob", "JobExecution", "Alert", "Worker", "PeriodicTask")
+MODELS = ("ScheduledJob", "JobExecution", "Alert", "Worker", "LedgerCheck", "ParkedMessage", "PeriodicTask")
 
 
 class SchedulerAdminSite(AdminSite):

@@ -14,6 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from executions import accounting
+from executions.models import LedgerCheck
 from jobs import holds
 from jobs.holds import ScheduleHold
 from jobs.models import ScheduledJob
@@ -50,13 +52,13 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def _database_and_schedule() -> Part:
     try:
-        seconds, held = _within(ANSWER_SECONDS, "database", _schedule)
+        seconds, remarks = _within(ANSWER_SECONDS, "database", _schedule)
     except (Error, TimeoutError) as fault:
         return Part("database", UNHEALTHY, _("The database cannot be reached: %s") % _line(fault))
     if seconds is not None and seconds < -OVERDUE_SECONDS:
         text = _("Nothing fires: a due time is %d seconds overdue. Is beat running?")
-        return Part("schedule", DEGRADED, text % -seconds)
-    return Part("schedule", DEGRADED, held) if held else Part("database", HEALTHY)
+        remarks = [text % -seconds, *remarks]
+    return Part("schedule", DEGRADED, " ".join(remarks)) if remarks else Part("database", HEALTHY)
 
 
 def _broker() -> Part:
@@ -67,19 +69,27 @@ def _broker() -> Part:
     return Part("broker", HEALTHY)
 
 
-def _schedule() -> tuple[float | None, str]:
-    """The seconds to the next due time, and what is to be said of a hold (nothing without one)."""
+def _schedule() -> tuple[float | None, list[str]]:
+    """The seconds to the next due time, and what is to be said of a hold and of the ledger's last check."""
     try:
-        return ScheduledJob.seconds_to_next(), _said_of(holds.current())
+        said = [_of_hold(holds.current()), _of_ledger(accounting.last())]
+        return ScheduledJob.seconds_to_next(), [sentence for sentence in said if sentence]
     finally:
         connection.close()
 
 
-def _said_of(hold: ScheduleHold | None) -> str:
+def _of_hold(hold: ScheduleHold | None) -> str:
     if hold is None:
         return ""
     text = _("The schedule is held since %(since)s UTC.") % {"since": f"{hold.began_at:%Y-%m-%d %H:%M}"}
     return f"{text} {hold.reason}".strip()
+
+
+def _of_ledger(check: LedgerCheck | None) -> str:
+    if check is None or not (check.unaccounted or check.unplanned):
+        return ""
+    text = _("The ledger is not complete: %(unaccounted)d due times unaccounted, %(unplanned)d rows unplanned.")
+    return text % {"unaccounted": check.unaccounted, "unplanned": check.unplanned}
 
 
 def _reach_broker() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
+from executions.models import LedgerCheck
 from jobs import holds
 from jobs.models import ScheduledJob
 from scheduler_project import health
@@ -62,6 +63,32 @@ def test_a_held_schedule_is_told_with_its_reason(client):
     assert response.status_code == 200
     assert response.content.decode().startswith("Degraded\nThe schedule is held since ")
     assert response.content.decode().endswith("new cables")
+
+
+def a_check(unaccounted, unplanned):
+    now = datetime.now(UTC)
+    LedgerCheck.objects.create(
+        checked_from=now, checked_until=now, finished_at=now, jobs=1, planned=9, unaccounted=unaccounted,
+        unplanned=unplanned,
+    )  # fmt: skip
+
+
+def test_a_ledger_that_is_not_complete_is_degraded_until_a_check_finds_it_so(client):
+    a_check(2, 0)
+    a_check(0, 1)
+    text = client.get("/health").content.decode()
+    assert text == "Degraded\nThe ledger is not complete: 0 due times unaccounted, 1 rows unplanned."
+    a_check(0, 0)
+    assert client.get("/health").content.decode() == "Healthy"
+
+
+def test_everything_that_is_to_be_said_of_the_schedule_is_said(client):
+    holds.hold(by=SOMEBODY, reason="new cables.")
+    a_check(2, 0)
+    ScheduledJob.objects.filter(pk=a_job().pk).update(next_execution_at=datetime.now(UTC) - timedelta(minutes=5))
+    reason = client.get("/health", headers={"Accept": "application/json"}).json()["entries"]["schedule"]["reason"]
+    for part in ("seconds overdue", "held since", "new cables. The ledger is not complete: 2 due times"):
+        assert part in reason
 
 
 def test_without_a_database_it_is_unhealthy_but_lives(client, monkeypatch):

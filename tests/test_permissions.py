@@ -18,6 +18,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/jobs/{job}/next", None, READ),
     ("GET", "/jobs/{job}/revisions", None, READ),
     ("GET", "/jobs/{job}/executions", None, READ),
+    ("GET", "/jobs/{job}/why", None, READ),
     ("GET", "/executions", None, READ),
     ("GET", "/executions/{execution}", None, READ),
     ("GET", "/executions/{execution}/log", None, READ),

@@ -57,12 +57,13 @@ def test_a_database_that_is_away_is_a_503_and_not_a_500():
 
 
 def test_what_nobody_expected_is_a_problem_that_tells_nothing_but_its_trace_id(api):
-    ScheduledJob.objects.filter(pk=a_job().pk).update(cron_expression="no longer an expression")
-    job = ScheduledJob.objects.get()
-    response = api.get(f"/jobs/{job.id}/next", X_Correlation_Id="trace-me")
+    job = a_job()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE jobs_schedulerevision RENAME TO elsewhere")
+    response = api.get(f"/jobs/{job.id}/revisions", X_Correlation_Id="trace-me")
     problem = assert_problem(response, 500, "INTERNAL_ERROR")
     assert problem["traceId"] == "trace-me"
-    assert "expression" not in response.content.decode()
+    assert "schedulerevision" not in response.content.decode()
 
 
 def test_two_requests_that_take_one_name_at_the_same_moment_are_told_so():

@@ -8,7 +8,7 @@ from django.db.models import F
 
 from dashboard import metrics
 from executions import dispatch, ids, ledger
-from executions.models import Alert, JobExecution, Worker
+from executions.models import Alert, JobExecution, LedgerCheck, Worker
 from jobs.clock import database_now
 from jobs.models import ScheduledJob
 from tests.factories import COMPLETED, FAILED, a_job, a_run
@@ -138,6 +138,7 @@ def test_an_empty_system_has_the_originals_six_numbers_and_zeros(api):
     dashboard = api.get("/dashboard").json()
     assert list(dashboard)[:6] == ORIGINAL
     assert dashboard.pop("nextExecution") is None
+    assert dashboard.pop("ledger") is None
     assert dashboard.pop("avgExecutionTime") == "00:00:00"
     assert set(dashboard.values()) == {0}
 
@@ -158,6 +159,17 @@ def test_the_dashboard_of_a_system_at_work(api):
     assert ScheduledJob.objects.count() == 2
 
 
+def test_the_last_check_of_the_ledger_is_shown(api):
+    for unaccounted in (0, 3):
+        LedgerCheck.objects.create(
+            checked_from=NOW - timedelta(hours=2), checked_until=NOW, finished_at=NOW + timedelta(minutes=1),
+            jobs=8, planned=500, unaccounted=unaccounted, unplanned=1,
+        )  # fmt: skip
+    assert api.get("/dashboard").json()["ledger"] == {
+        "unaccounted": 3, "unplanned": 1, "checkedUntil": "2026-01-08T12:00:00Z", "checkedAt": "2026-01-08T12:01:00Z",
+    }  # fmt: skip
+
+
 def test_the_dashboard_costs_few_queries(api, django_assert_max_num_queries):
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert api.get("/dashboard").status_code == 200

@@ -268,14 +268,6 @@ def test_a_run_that_celery_revoked_is_cancelled(main_process: uuid.UUID) -> None
     assert (row.status, row.reason, row.output) == (ExecutionStatus.CANCELLED, Reason.CANCELLED, "so far\n")
 
 
-def test_a_run_that_somebody_revoked_by_celerys_own_means_before_it_began_is_cancelled(main_process: uuid.UUID) -> None:
-    run = a_run(a_job(job_type="OddJob"))
-    request = Context({"id": str(run.id), "task": "OddJob"})
-    task_revoked.send(sender=current_app.tasks["OddJob"], request=request, terminated=False, signum=None, expired=False)
-    orphans.write_down()
-    assert (again(run).status, again(run).reason) == (ExecutionStatus.CANCELLED, Reason.CANCELLED)
-
-
 def test_the_main_process_leaves_the_runs_of_other_workers_alone(main_process: uuid.UUID) -> None:
     run = held_by_child(uuid.uuid4())
     task_failure.send(sender=current_app.tasks["OddJob"], task_id=str(run.id), exception=WorkerLostError())

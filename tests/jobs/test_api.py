@@ -307,6 +307,13 @@ def test_a_disabled_job_has_no_due_times(api):
     assert api.get(f"/jobs/{a_job(status='Disabled').id}/next").json() == {"nextExecutions": []}
 
 
+def test_a_stored_schedule_that_cannot_be_read_any_more_is_told_instead_of_due_times(api):
+    job = a_job()
+    ScheduledJob.objects.filter(pk=job.pk).update(time_zone="Atlantis/Capital")
+    problem = assert_problem(api.get(f"/jobs/{job.id}/next"), 409, "CONFLICT")
+    assert "Atlantis/Capital" in problem["detail"]
+
+
 @pytest.mark.parametrize(
     ("query", "field"), [("count=0", "count"), ("count=101", "count"), ("count=x", "count"), ("from=soon", "from")]
 )
