@@ -14,8 +14,8 @@ from scheduler_project.local.process import Process
 from scheduler_project.local.readiness import answers, worker_answers
 
 WORKER_CONCURRENCY = 2
-# A worker waits for its runs (SHUTDOWN_SECONDS), then for those that clean up; Flower keeps nothing, and while it starts
-# it is deaf.
+# A worker waits for its runs (SHUTDOWN_SECONDS), then for those that clean up; Flower keeps nothing, and while it
+# starts it is deaf.
 STOP_SECONDS = {"web": 8, "worker": 20, "beat": 8, "flower": 3, "demo": 6}
 # Celery prints this once the scheduler is loaded; beat has no other sign of life.
 BEAT_STARTED = "LocalTime"
