@@ -34,12 +34,8 @@ def park(queue: str, reason: object, content: Any) -> None:
     message = Parked.of(queue, reason, content)
     keeper = _keeper if _keeper and _keeper.process_id == os.getpid() else None
     if keeper is None or keeper.take(message):
-        logger.warning(
-            "Unreadable message in %s parked: %s: %s",
-            message.queue,
-            message.reason,
-            message.content[:LOGGED_CHARACTERS],
-        )
+        beginning = message.content[:LOGGED_CHARACTERS]
+        logger.warning("Unreadable message in %r put aside: %s: %r", message.queue, message.reason, beginning)
 
 
 def count_since(instant: datetime) -> int:

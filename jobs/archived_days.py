@@ -3,10 +3,12 @@
 Rows move in an order that can be taken up wherever a run was killed, so that each ends in one object only: first the
 index of what will be stored, then the object, then its manifest, then the rows go from their table, and last the index.
 An index that was left behind without a manifest means that no row has gone yet; with one, that all of them may go.
+Rows of a table that is only archived stay where they are: of those, the manifests say how far the archive has got.
 """
 
 import gzip
 import json
+import re
 import shutil
 import zlib
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from jobs.row_files import RowFile, RowIndex
 
 ROWS, MANIFEST, INDEX = ".jsonl.gz", ".manifest.json", ".index.gz"
 MANIFEST_MAX_BYTES = 64 * 1024
+OF_A_DAY = re.compile(r"\d{4}/\d{2}/(?P<day>\d{4}-\d{2}-\d{2})(\.part-\d+)?" + re.escape(MANIFEST))
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class ArchivedDays:
 
     def free_name(self, day: date) -> str:
         """Under which no rows of that day are stored: the day's own, or that of its next part."""
-        name = f"{self._folder}/{day:%Y}/{day:%m}/{day}"
+        name = self._name(day)
         names = (name if number == 1 else f"{name}.part-{number}" for number in count(1))
         return next(name for name in names if not self.archive.exists(name + ROWS))
 
@@ -95,6 +98,18 @@ class ArchivedDays:
         self.archive.delete(self._index(move.day))
 
     # --- What is stored ----------------------------------------------------------------------------------------------
+    def days(self) -> set[date]:
+        """Those of which rows are stored and described."""
+        return self._described(f"{self._folder}/")
+
+    def has_rows_of(self, day: date) -> bool:
+        return day in self._described(self._name(day))
+
+    def _described(self, prefix: str) -> set[date]:
+        names = (entry.name.removeprefix(f"{self._folder}/") for entry in self.archive.list(prefix))
+        found = (OF_A_DAY.fullmatch(name) for name in names)
+        return {day for match in found if match and (day := _day_of(match["day"]))}
+
     def store(self, move: Move, file: RowFile, *, storage_class: str, check_cancelled: Callable[[], None]) -> Stored:
         """The object and its manifest. Raises AlreadyThere where the object has another content."""
         stored = self.archive.put(move.object, file.path, storage_class=storage_class, check_cancelled=check_cancelled)
@@ -138,6 +153,9 @@ class ArchivedDays:
     @property
     def _folder(self) -> str:
         return f"logs/{self.table.database}/{self.table.name}"
+
+    def _name(self, day: date) -> str:
+        return f"{self._folder}/{day:%Y}/{day:%m}/{day}"
 
     def _index(self, day: date) -> str:
         """Apart from the objects, so that one request finds all, also of a day that has no rows any more."""

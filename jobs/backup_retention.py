@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+FOLDER = "backups/"
 TIME = "%Y%m%d_%H%M%S"
 CHECKSUM = ".sha256"
 # A dump without its checksum is one that is still being stored, or whose run was killed.
@@ -36,7 +37,7 @@ class Backup:
 
 
 def folder_of(database: str) -> str:
-    return f"backups/{database}/"
+    return f"{FOLDER}{database}/"
 
 
 def found_in(names: Iterable[str], database: str) -> list[Backup]:

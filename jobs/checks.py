@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from jobs import gateways, periodic, registry
+from jobs.gateways.mappings import MappingFault
 from jobs.models import ScheduledJob
 
 
@@ -24,6 +25,9 @@ def job_types_load(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def gateways_can_be_built(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     try:
         gateways.current()
+    except MappingFault as fault:
+        hint = "Correct the file, or SCHEDULER_TABLE_MAPPING. Against the databases: python manage.py check_mapping"
+        return [Error(str(fault), hint=hint, id="jobs.E003")]
     except ImproperlyConfigured as fault:
         return [Error(str(fault), id="jobs.E002")]
     return []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs.gateways import archive, mail, notifications, pricing, tables, trust
+from jobs.gateways import archive, mail, mappings, notifications, pricing, trust
 from jobs.gateways.appointments import Appointments
 from jobs.gateways.archive import Archive
 from jobs.gateways.audit import AuditService
@@ -51,7 +51,7 @@ def current() -> Gateways:
     """The gateways that the settings describe. Raises ImproperlyConfigured that names the variable at fault."""
     trust.trust(settings.SCHEDULER_CA_BUNDLE)
     databases = ServiceDatabases(settings.SCHEDULER_SERVICE_DATABASES)
-    mapping = tables.mapping_named(settings.SCHEDULER_TABLE_MAPPING)
+    mapping = mappings.mapping_named(settings.SCHEDULER_TABLE_MAPPING)
     token = ServiceToken(**settings.SCHEDULER_JWT)
     return Gateways(
         databases=databases,

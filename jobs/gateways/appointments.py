@@ -10,7 +10,8 @@ from psycopg import sql
 
 from jobs import business_days
 from jobs.gateways.databases import Rows, ServiceDatabase, ServiceDatabases
-from jobs.gateways.tables import Mapping, Table, one_of
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.tables import Table, one_of
 
 # 9:30, 09:30:00, 9:30 PM, 9:30 p. m.; whatever says more is not understood, rather than misunderstood.
 CLOCK = re.compile(r"\s*(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?\s*(?:([ap])\.?\s*m\.?)?\s*", re.IGNORECASE | re.ASCII)
@@ -76,8 +77,9 @@ class AppointmentBook:
 
     # --- How ---------------------------------------------------------------------------------------------------------
     def _select(self, what: sql.Composable, condition: sql.Composable) -> sql.Composed:
-        return sql.SQL("SELECT {} FROM {} WHERE {} AND {}").format(
-            what, self.table.identifier, self.table.counts, condition
+        # A day that is -infinity, as .NET's zero is kept, is none; and psycopg could not load it.
+        return sql.SQL("SELECT {} FROM {} WHERE {} AND isfinite({}) AND {}").format(
+            what, self.table.identifier, self.table.counts, self.table["date"], condition
         )
 
     def _columns(self) -> sql.Composed:
@@ -86,7 +88,10 @@ class AppointmentBook:
         )
 
     def _day(self) -> sql.Composed:
-        """Midnight in UTC is how .NET keeps a date without a time; anything else is an instant there."""
+        """Midnight in UTC is how .NET keeps a date without a time; anything else is an instant there.
+
+        So a midnight of Santo Domingo is its own day, and so is one of New York, which is at 00:00 or 01:00 there.
+        """
         return sql.SQL(
             "CASE WHEN ({date} AT TIME ZONE 'UTC')::time = '00:00' THEN ({date} AT TIME ZONE 'UTC')::date"
             " ELSE ({date} AT TIME ZONE {zone})::date END"

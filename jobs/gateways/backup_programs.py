@@ -32,7 +32,7 @@ Version = tuple[int, int]
 
 
 class BackupError(GatewayError):
-    """A dump could not be made, or cannot be read."""
+    """A dump could not be made, or cannot be read or restored."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,19 @@ def spoken(version: Version) -> str:
     return f"{version[0]}.{version[1]}" if version[0] < 10 else str(version[0])
 
 
-def has_ssl(program: Program, environment: Mapping[str, str]) -> bool:
-    """Asked of the program itself: what its libpq makes of an address that demands SSL, at a place without a server."""
+def has_ssl(program: Program, environment: Mapping[str, str], *words: str) -> bool:
+    """Asked of the program itself: what its libpq makes of an address that demands SSL, at a place without a server.
+
+    `words`: with which it sets out for a server at all.
+    """
     nowhere = {name: value for name, value in environment.items() if name != "PGHOSTADDR"} | {"PGHOST": NOWHERE}
     try:
         done = subprocess.run(
-            [program.path, "--no-password"], capture_output=True, env=nowhere, timeout=PROBE_SECONDS, check=False
+            [program.path, "--no-password", *words],
+            capture_output=True,
+            env=nowhere,
+            timeout=PROBE_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as fault:
         raise BackupError(f"{program.path} does not run: {fault}. Correct {VARIABLE}.", permanent=True) from fault

@@ -10,7 +10,9 @@ from psycopg import sql
 
 from jobs import business_days
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
-from jobs.gateways.tables import Mapping, Table
+from jobs.gateways.errors import GatewayError
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.tables import Table
 
 # Rows from before are .NET's zero or -infinity: they have no time, and belong to no day.
 FIRST_DAY = date(1970, 1, 1)
@@ -40,13 +42,13 @@ class LogTable:
     def name(self) -> str:
         return source_name(self.table)
 
-    def days(self, before: datetime) -> list[tuple[date, int]]:
-        """The business's days that have rows from before that instant, oldest first, and how many each."""
+    def days(self, before: datetime, *, since: date = FIRST_DAY) -> list[tuple[date, int]]:
+        """The business's days from `since` on that have rows from before that instant, oldest first, and how many."""
         query = sql.SQL(
             "SELECT ({at}::timestamptz AT TIME ZONE {zone})::date AS day, count(*) FROM {table}"
             " WHERE {at} >= %(first)s AND {at} < %(before)s AND {counts} GROUP BY day ORDER BY day"
         )
-        rows = self.database.rows(self._about(query), {"first": business_days.begin_of(FIRST_DAY), "before": before})
+        rows = self.database.rows(self._about(query), {"first": business_days.begin_of(since), "before": before})
         return [(day, int(count)) for day, count in rows]
 
     def count_without_day(self) -> int:
@@ -68,6 +70,8 @@ class LogTable:
         One that has changed since it was read, or that somebody holds at this moment, stays: what it says now is
         archived nowhere.
         """
+        if self.table.archive_only:
+            raise GatewayError(f"{self.name} is only archived: no row of it may be deleted.", permanent=True)
         query = sql.SQL(
             # Found by their ids first, or PostgreSQL computes the digests of a whole day to find one batch.
             "WITH found AS MATERIALIZED ({found} FOR UPDATE SKIP LOCKED), same AS MATERIALIZED ({same})"

@@ -15,6 +15,7 @@ TRIES = 2  # the second only where there was no connection
 ANSWER_MAX_BYTES = 65_536
 PRICE_MAX = Decimal(10) ** 12
 CENT = Decimal("0.01")
+USED = "used"
 NOT_NOW, NO_PRICE = (408, 425, 429, 503), (400, 404, 422)
 VARIABLES = "ServiceUrls__PricingAgent and ServiceUrls__PricingMlService"
 OWN_WORDS = ("error", "errors", "detail")
@@ -39,27 +40,34 @@ class UnusablePrice(PricingError):
 
 @dataclass(frozen=True)
 class PriceQuestion:
-    """`mileage` in kilometres."""
+    """`mileage` in kilometres; `condition`: new, certified or used."""
 
     make: str
     model: str
     year: int
     mileage: int
+    condition: str = USED
 
     def __str__(self) -> str:
-        return f"{self.make} {self.model} {self.year}, {self.mileage} km"
+        condition = "" if self.condition == USED else f", {self.condition}"
+        return f"{self.make} {self.model} {self.year}, {self.mileage} km{condition}"
 
 
 @dataclass(frozen=True)
 class MarketPrice:
-    """What a used vehicle is worth, in each currency that the service names; never one reckoned from the other."""
+    """What such a vehicle is worth, in each currency that the service names; never one reckoned from the other.
+
+    `confidence`: the service's own in its answer, from 0 to 1; None where it says none.
+    """
 
     dop: Decimal | None = None
     usd: Decimal | None = None
+    confidence: Decimal | None = None
 
-    def in_currency(self, currency: str) -> Decimal | None:
-        """`currency`: DOP or USD; None for every other one."""
-        return {"DOP": self.dop, "USD": self.usd}.get(currency)
+    @property
+    def by_currency(self) -> dict[str, Decimal]:
+        known = {"DOP": self.dop, "USD": self.usd}
+        return {currency: value for currency, value in known.items() if value is not None}
 
 
 class MarketPrices(Protocol):
@@ -104,7 +112,7 @@ class PricingAgent:
             query=_words(question),
             answer_max_bytes=ANSWER_MAX_BYTES,
         )
-        return _ask(request, dop="precioSugeridoDop", usd="precioSugeridoUsd")
+        return _ask(request, dop="precioSugeridoDop", usd="precioSugeridoUsd", confidence="confianza")
 
 
 @dataclass(frozen=True)
@@ -123,13 +131,13 @@ class PricingMl:
             body=_words(question),
             answer_max_bytes=ANSWER_MAX_BYTES,
         )
-        return _ask(request, dop="suggested_price_dop", usd="suggested_price_usd")
+        return _ask(request, dop="suggested_price_dop", usd="suggested_price_usd", confidence="confidence_score")
 
 
-def price_in(answer: http.Answer, *, dop: str, usd: str) -> MarketPrice:
+def price_in(answer: http.Answer, *, dop: str, usd: str, confidence: str = "") -> MarketPrice:
     """What the fields of these names say. Raises UnusablePrice."""
     fields = _fields(answer)
-    price = MarketPrice(dop=_price(fields, dop), usd=_price(fields, usd))
+    price = MarketPrice(_price(fields, dop), _price(fields, usd), _confidence(fields.get(confidence)))
     if price.dop is None and price.usd is None:
         raise UnusablePrice(f"The answer names no price: neither {dop} nor {usd}.")
     return price
@@ -142,11 +150,11 @@ def _words(question: PriceQuestion) -> dict[str, Any]:
         "model": question.model,
         "year": question.year,
         "mileage": question.mileage,
-        "condition": "used",
+        "condition": question.condition,
     }
 
 
-def _ask(request: http.Request, *, dop: str, usd: str) -> MarketPrice:
+def _ask(request: http.Request, *, dop: str, usd: str, confidence: str) -> MarketPrice:
     try:
         answer = http.ask_patiently(request, again_on=lambda _answer: False, is_repeatable=False, tries=TRIES)
     except http.NoAnswer as fault:
@@ -156,7 +164,7 @@ def _ask(request: http.Request, *, dop: str, usd: str) -> MarketPrice:
         raise PricingError(f"The market-price service did not answer: {fault}.") from fault
     if not answer.is_success:
         raise _refusal(answer)
-    return price_in(answer, dop=dop, usd=usd)
+    return price_in(answer, dop=dop, usd=usd, confidence=confidence)
 
 
 def _refusal(answer: http.Answer) -> PricingError:
@@ -201,3 +209,10 @@ def _price(fields: Mapping[str, Any], name: str) -> Decimal | None:
     if not CENT <= value <= PRICE_MAX:
         raise UnusablePrice(f"{name} is no price: {str(value)[:50]}.")
     return Decimal(value).quantize(CENT)
+
+
+def _confidence(value: Any) -> Decimal | None:
+    """None also for what is no share of one: the price is none the worse for it."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 1:
+        return None
+    return Decimal(value)

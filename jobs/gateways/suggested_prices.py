@@ -1,45 +1,21 @@
-"""The suggested price of each active vehicle, kept in the vehicle's own currency (OKLA.md §1.3, §4)."""
+"""The suggested price of each active vehicle, kept in the vehicle's own currency where the mapping says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as ReadOnlyMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Protocol
 
 from psycopg import sql
 
+from jobs.gateways import price_analyses
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
-from jobs.gateways.pricing import PriceQuestion
-from jobs.gateways.tables import Mapping, one_of
-
-
-@dataclass(frozen=True)
-class PriceGroup:
-    """Vehicles that share one question. `band` n covers mileages from n to n + 1 times `width`, in kilometres."""
-
-    make: str
-    model: str
-    year: int
-    band: int
-    width: int
-
-    def __str__(self) -> str:
-        return str(self.question)
-
-    @property
-    def question(self) -> PriceQuestion:
-        """For the middle of the band."""
-        return PriceQuestion(self.make, self.model, self.year, self.band * self.width + self.width // 2)
-
-    @property
-    def key(self) -> list[Any]:
-        """What names the group, as JSON: a position that a later run can go on from."""
-        return [self.make, self.model, self.year, self.band, self.width]
-
-    @classmethod
-    def of(cls, key: list[Any]) -> "PriceGroup":
-        return cls(*key)
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.mappings.words import OFFER
+from jobs.gateways.price_groups import EVERY, Offer, Offers, PriceGroup
+from jobs.gateways.pricing import MarketPrice
+from jobs.gateways.tables import Table, one_of
 
 
 @dataclass(frozen=True)
@@ -51,140 +27,83 @@ class GroupPrices:
     without_price: int  # their currency is one that the market gave no price in
 
 
+class Keeper(Protocol):
+    """Where suggested prices are kept."""
+
+    def differing(self, prices: ReadOnlyMapping[str, Decimal]) -> sql.Composable:
+        """A condition on vehicles that leaves out those of which it is certain that nothing is to be written."""
+
+    def keep(self, offers: Sequence[Offer], price: MarketPrice) -> int:
+        """Write for each of these what it lacks; return for how many that was."""
+
+
 @dataclass(frozen=True)
 class SuggestedPrices:
-    """The table that suggested prices are kept in, ready to work on."""
+    """Vehicles on offer and the suggestions beside them, ready to work on."""
 
-    database: ServiceDatabase
-    mapping: Mapping
-    width: int  # of a mileage band
-    price_type: sql.SQL  # of the column
-
-    def count_groups(self) -> int:
-        query = sql.SQL("SELECT count(*) FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS groups")
-        return int(self.database.value(query.format(self._key(), self.mapping.prices.identifier, self._is_priced())))
-
-    def groups(self, *, after: PriceGroup | None, at_most: int) -> list[PriceGroup]:
-        """The next groups of active vehicles, in the order of their four words."""
-        behind: sql.Composable = sql.SQL("TRUE")
-        if after:
-            behind = sql.SQL("({}) > ({})").format(self._key(), self._values(after))
-        query = sql.SQL(
-            "SELECT DISTINCT {key} FROM {table} WHERE {priced} AND {behind} ORDER BY 1, 2, 3, 4 LIMIT {most}"
-        )
-        rows = self.database.rows(
-            query.format(
-                key=self._key(), table=self.mapping.prices.identifier, priced=self._is_priced(), behind=behind,
-                most=sql.Literal(at_most),
-            )
-        )  # fmt: skip
-        return [PriceGroup.of([*row, self.width]) for row in rows]
+    offers: Offers
+    keeper: Keeper
 
     def suggest(
-        self,
-        group: PriceGroup,
-        prices: ReadOnlyMapping[str, Decimal],
-        *,
-        at_once: int,
-        check_cancelled: Callable[[], None],
+        self, group: PriceGroup, price: MarketPrice, *, at_once: int, check_cancelled: Callable[[], None]
     ) -> GroupPrices:
         """Write each vehicle's suggested price in its own currency, `at_once` rows a statement, where it differs.
 
-        Vehicles that somebody holds at this moment keep theirs until the next run.
+        What somebody holds at this moment stays as it is until the next run.
         """
-        total, priced = self._count(group, prices)
-        updated = 0
-        page = self._page(group, prices, after=None, at_once=at_once) if prices else []
-        while page:
-            updated += self.database.change(self._update(page, prices))
+        prices = price.by_currency
+        total, priced = self.offers.count(group, prices)
+        differing = self.keeper.differing(prices)
+        updated, after = 0, None
+        while page := self.offers.page(group, prices, after=after, at_most=at_once, only=differing):
+            updated += self.keeper.keep(page, price)
+            after = page[-1].id
             check_cancelled()
-            page = self._page(group, prices, after=page[-1], at_once=at_once)
         return GroupPrices(updated=updated, unchanged=max(0, priced - updated), without_price=total - priced)
 
-    # --- How ---------------------------------------------------------------------------------------------------------
-    def _count(self, group: PriceGroup, prices: ReadOnlyMapping[str, Decimal]) -> tuple[int, int]:
-        query = sql.SQL("SELECT count(*), count(*) FILTER (WHERE {priced}) FROM {table} WHERE {group}").format(
-            priced=one_of(self._currency(), prices), table=self.mapping.prices.identifier, group=self._is_of(group)
-        )
-        ((total, priced),) = self.database.rows(query)
-        return int(total), int(priced)
 
-    def _page(
-        self, group: PriceGroup, prices: ReadOnlyMapping[str, Decimal], *, after: str | None, at_once: int
-    ) -> list[str]:
-        """The next ids of vehicles whose price is another one."""
-        table = self.mapping.prices
-        behind = sql.SQL("{} > {}").format(table["id"], sql.Literal(after)) if after else sql.SQL("TRUE")
-        query = sql.SQL(
-            "SELECT {id}::text FROM {table} WHERE {group} AND {differs} AND {behind} ORDER BY {id} LIMIT {most}"
-        ).format(
-            id=table["id"],
-            table=table.identifier,
-            group=self._is_of(group),
-            differs=self._differs(prices),
-            behind=behind,
-            most=sql.Literal(at_once),
-        )
-        return [row[0] for row in self.database.rows(query)]
+@dataclass(frozen=True)
+class PriceColumn:
+    """In a column of the vehicle itself. `type`: the column's."""
 
-    def _update(self, ids: list[str], prices: ReadOnlyMapping[str, Decimal]) -> sql.Composed:
-        table = self.mapping.prices
-        return sql.SQL(
-            "UPDATE {table} SET {price} = {suggested}{stamping} WHERE {id} IN ("
-            "SELECT {id} FROM {table} WHERE {one_of} AND {priced} AND {differs} FOR UPDATE SKIP LOCKED)"
-        ).format(
-            table=table.identifier,
-            id=table["id"],
-            price=table["suggested_price"],
-            suggested=self._suggested(prices),
-            stamping=table.stamping,
-            one_of=one_of(table["id"], ids),
-            priced=self._is_priced(),
-            differs=self._differs(prices),
-        )
+    database: ServiceDatabase
+    offers: Offers
+    type: sql.SQL
 
-    def _differs(self, prices: ReadOnlyMapping[str, Decimal]) -> sql.Composed:
-        return sql.SQL("{} AND {} IS DISTINCT FROM {}").format(
-            one_of(self._currency(), prices), self.mapping.prices["suggested_price"], self._suggested(prices)
+    @property
+    def table(self) -> Table:
+        return self.offers.table
+
+    def differing(self, prices: ReadOnlyMapping[str, Decimal]) -> sql.Composable:
+        if not prices:
+            return EVERY
+        return sql.SQL("{} IS DISTINCT FROM {}").format(self.table["suggested_price"], self._suggested(prices))
+
+    def keep(self, offers: Sequence[Offer], price: MarketPrice) -> int:
+        prices = price.by_currency
+        return self.database.change(
+            sql.SQL(
+                "UPDATE {table} SET {price} = {suggested}{stamping} WHERE {id} IN ("
+                "SELECT {id} FROM {table} WHERE {one_of} AND {asked} AND {priced} AND {differs} FOR UPDATE SKIP LOCKED)"
+            ).format(
+                table=self.table.identifier,
+                id=self.table["id"],
+                price=self.table["suggested_price"],
+                suggested=self._suggested(prices),
+                stamping=self.table.stamping,
+                one_of=one_of(self.table["id"], [offer.id for offer in offers]),
+                asked=self.offers.can_be_asked,
+                priced=one_of(self.offers.currency, prices),
+                differs=self.differing(prices),
+            )
         )
 
     def _suggested(self, prices: ReadOnlyMapping[str, Decimal]) -> sql.Composed:
         """As their column keeps it: one that rounds would differ for ever."""
-        cases = sql.SQL(" ").join(
-            sql.SQL("WHEN {} THEN {}").format(sql.Literal(currency), sql.Literal(price))
-            for currency, price in prices.items()
-        )
-        return sql.SQL("(CASE {} {} END)::{}").format(self._currency(), cases, self.price_type)
-
-    def _key(self) -> sql.Composed:
-        table = self.mapping.prices
-        return sql.SQL("{}, {}, {}, greatest({}, 0) / {}").format(
-            table["make"], table["model"], table["year"], table["mileage"], sql.Literal(self.width)
-        )
-
-    def _values(self, group: PriceGroup) -> sql.Composed:
-        return sql.SQL(", ").join(map(sql.Literal, (group.make, group.model, group.year, group.band)))
-
-    def _is_of(self, group: PriceGroup) -> sql.Composed:
-        return sql.SQL("{} AND ({}) = ({})").format(self._is_priced(), self._key(), self._values(group))
-
-    def _is_priced(self) -> sql.Composed:
-        table = self.mapping.prices
-        return sql.SQL(
-            "{counts} AND {status} = {active} AND {make} <> '' AND {model} <> ''"
-            " AND {year} IS NOT NULL AND {mileage} IS NOT NULL"
-        ).format(
-            counts=table.counts,
-            status=table["status"],
-            active=sql.Literal(self.mapping.statuses.active),
-            make=table["make"],
-            model=table["model"],
-            year=table["year"],
-            mileage=table["mileage"],
-        )
-
-    def _currency(self) -> sql.Composed:
-        return sql.SQL("upper(trim({}))").format(self.mapping.prices["currency"])
+        cases = [
+            sql.SQL("WHEN {} THEN {}").format(sql.Literal(name), sql.Literal(each)) for name, each in prices.items()
+        ]
+        return sql.SQL("(CASE {} {} END)::{}").format(self.offers.currency, sql.SQL(" ").join(cases), self.type)
 
 
 @dataclass(frozen=True)
@@ -194,8 +113,13 @@ class SuggestedPriceTables:
 
     @contextmanager
     def open(self, *, band_width: int) -> Iterator[SuggestedPrices]:
-        """The table, after it has been found to be what the mapping says."""
-        table = self.mapping.prices
+        """The tables, after they have been found to be what the mapping says."""
+        table = self.mapping.vehicles.of(OFFER)
         with self.databases.open(table.database, checked=[table]) as database:
-            price_type = database.column_type(table, "suggested_price")
-            yield SuggestedPrices(database, self.mapping, band_width, price_type)
+            offers = Offers(database, self.mapping, band_width)
+            if self.mapping.analyses:
+                with price_analyses.opened(self.databases, self.mapping.analyses) as analyses:
+                    yield SuggestedPrices(offers, analyses)
+            else:
+                column = PriceColumn(database, offers, database.column_type(table, "suggested_price"))
+                yield SuggestedPrices(offers, column)

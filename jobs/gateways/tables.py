@@ -1,14 +1,13 @@
-"""Whose tables, under which names: the one mapping between our words and other services' schemas.
+"""Tables of other services as a gateway speaks of them: our words for their columns, quoted and checked.
 
-A gateway speaks of `Table`s and of our own words for their columns; what those are called on the other side, which rows
-do not count and what else must be written along is in a `Mapping` alone. `original` has the names of the client's
-first document.
+What those are called on the other side, which rows do not count and what else must be written along is in a mapping
+alone (`jobs/gateways/mappings`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as ReadOnlyMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -59,6 +58,7 @@ class Table:
     `only`: their column -> the value, or the values of which one, that a row must have to be there for us.
     `stamps`: their column -> what each of our changes writes into it.
     `kept_days`: rows younger than so many days are never deleted, whatever a job is told.
+    `archive_only`: no row is ever deleted; old ones are copied to cold storage.
     """
 
     database: str  # alias: vehiclessaleservice
@@ -67,6 +67,7 @@ class Table:
     only: ReadOnlyMapping[str, Any] = field(default_factory=dict)
     stamps: ReadOnlyMapping[str, Stamp] = field(default_factory=dict)
     kept_days: int = 0
+    archive_only: bool = False
 
     def __post_init__(self) -> None:
         words = [self.name, *self.columns.values(), *self.only, *self.stamps, *map(str, self.only.values())]
@@ -84,6 +85,10 @@ class Table:
 
     def __getitem__(self, word: str) -> sql.Identifier:
         return sql.Identifier(self.columns[word])
+
+    def of(self, words: Collection[str]) -> "Table":
+        """The same table with these words only: what a job does not use need not be there for it."""
+        return replace(self, columns={word: name for word, name in self.columns.items() if word in words})
 
     @property
     def counts(self) -> sql.Composable:
@@ -129,85 +134,6 @@ def check(connection: Connection[Any], tables: Sequence[Table]) -> None:
     missing = [sentence for table in tables for sentence in table.missing_from(connection)]
     if missing:
         raise MappingError("The table mapping does not fit: " + "; ".join(missing) + ". Set SCHEDULER_TABLE_MAPPING.")
-
-
-@dataclass(frozen=True)
-class VehicleStatuses:
-    """How their status column spells what we look for and what we write."""
-
-    active: str
-    sold: str
-    expired: str
-
-
-@dataclass(frozen=True)
-class Mapping:
-    """Every table of other services that a predefined job touches, with the words each must have.
-
-    tokens: id, expires_at
-    appointments: id, email, date, time, reminded (`reminder_mark` says how that column speaks); may have name
-    vehicles: id, title, make, model, year, mileage, price, currency, status, published_at, sold_at, seller_id; may
-        have seller_email
-    prices: make, model, year, mileage, currency, status, suggested_price
-    users: id, email
-    logs: id, at
-    """
-
-    name: str
-    tokens: tuple[Table, ...]
-    appointments: Table
-    reminder_mark: Mark
-    vehicles: Table
-    statuses: VehicleStatuses
-    prices: Table
-    users: Table
-    logs: tuple[Table, ...]
-
-
-_VEHICLES = {
-    "id": "Id", "title": "Title", "make": "Make", "model": "Model", "year": "Year", "mileage": "Mileage",
-    "price": "Price", "currency": "Currency", "status": "Status", "published_at": "PublishedAt", "sold_at": "SoldAt",
-    "seller_id": "SellerId",
-}  # fmt: skip
-
-ORIGINAL = Mapping(
-    name="original",
-    tokens=(
-        Table("authservice", "RefreshTokens", {"id": "Id", "expires_at": "ExpiresAt"}),
-        Table("authservice", "VerificationTokens", {"id": "Id", "expires_at": "ExpiresAt"}),
-    ),
-    appointments=Table(
-        "appointmentservice",
-        "Appointments",
-        {
-            "id": "Id", "email": "ClientEmail", "date": "ScheduledDate", "time": "ScheduledTime",
-            "reminded": "ReminderSent",
-        },
-    ),
-    reminder_mark=Mark.BOOLEAN,
-    vehicles=Table("vehiclessaleservice", "Vehicles", _VEHICLES),
-    statuses=VehicleStatuses(active="Active", sold="Sold", expired="Expired"),
-    prices=Table(
-        "vehiclessaleservice",
-        "Vehicles",
-        {
-            **{word: _VEHICLES[word] for word in ("id", "make", "model", "year", "mileage", "currency", "status")},
-            "suggested_price": "SuggestedPrice",
-        },
-    ),
-    users=Table("userservice", "Users", {"id": "Id", "email": "Email"}),
-    logs=(Table("errorservice", "Logs", {"id": "Id", "at": "Timestamp"}),),
-)  # fmt: skip
-MAPPINGS = {mapping.name: mapping for mapping in (ORIGINAL,)}
-
-
-def mapping_named(name: str) -> Mapping:
-    """Raises ImproperlyConfigured for a name that is none."""
-    try:
-        return MAPPINGS[name]
-    except KeyError:
-        known = ", ".join(MAPPINGS)
-        raise ImproperlyConfigured(f"SCHEDULER_TABLE_MAPPING is {name!r}; choose from: {known}.") from None
 
 
 def one_of(column: sql.Composable, values: Iterable[Any]) -> sql.Composed:

@@ -8,7 +8,8 @@ from datetime import datetime
 from psycopg import sql
 
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
-from jobs.gateways.tables import Mapping, Table
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.tables import Table
 
 BEGINNING = "-infinity"  # a position before every instant, and what some rows of OKLA really hold
 

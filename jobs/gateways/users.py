@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
-from jobs.gateways.tables import Mapping, Table, one_of
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.tables import Table, one_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from decimal import Decimal
 from psycopg import sql
 
 from jobs.gateways.databases import Rows, ServiceDatabase, ServiceDatabases
-from jobs.gateways.tables import Mapping, Table, one_of
+from jobs.gateways.mappings import Mapping
+from jobs.gateways.mappings.words import LISTING
+from jobs.gateways.tables import Table, one_of
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,6 @@ class Listings:
     def table(self) -> Table:
         return self.mapping.vehicles
 
-    @property
-    def name_addresses(self) -> bool:
-        """Whether listings carry their sellers' e-mail addresses themselves, as far as those are known."""
-        return self.table.has("seller_email")
-
     # --- Expiry ------------------------------------------------------------------------------------------------------
     def count_expirable(self, before: datetime) -> int:
         return int(self.database.value(self._select(sql.SQL("count(*)"), self._is_expirable(before))))
@@ -71,8 +68,7 @@ class Listings:
     def expire(self, ids: Collection[str], before: datetime) -> list[str]:
         """Write the status of an expired listing where it is still due; return the ids of those that this changed."""
         query = sql.SQL(
-            "UPDATE {table} SET {status} = {expired}{stamping} WHERE {one_of} AND {due} AND {counts}"
-            " RETURNING {id}::text"
+            "UPDATE {table} SET {status} = {expired}{stamping} WHERE {one_of} AND {due} RETURNING {id}::text"
         ).format(
             table=self.table.identifier,
             id=self.table["id"],
@@ -81,7 +77,6 @@ class Listings:
             stamping=self.table.stamping,
             one_of=self._is_one_of(ids),
             due=self._is_expirable(before),
-            counts=self.table.counts,
         )
         return [row[0] for row in self.database.rows(query)] if ids else []
 
@@ -130,7 +125,8 @@ class Listings:
         )
 
     def _is_expirable(self, before: datetime) -> sql.Composed:
-        return sql.SQL("{} = {} AND {} < {}").format(
+        return sql.SQL("{} AND {} = {} AND {} < {}").format(
+            self.mapping.expirable.counts,
             self.table["status"],
             sql.Literal(self.mapping.statuses.active),
             self.table["published_at"],
@@ -161,7 +157,7 @@ class Vehicles:
     @contextmanager
     def open(self) -> Iterator[Listings]:
         """The table, after it has been found to be what the mapping says."""
-        table = self.mapping.vehicles
+        table = self.mapping.expirable.of(LISTING)
         with self.databases.open(table.database, checked=[table]) as database:
             yield Listings(database, self.mapping)
 

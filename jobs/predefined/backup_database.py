@@ -1,27 +1,28 @@
-"""BackupDatabaseJob: dumps each database, proves that the dump can be read, stores it, and lets old ones go."""
+"""BackupDatabaseJob: dumps each database, proves the dump, stores it, and lets old ones go."""
 
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
-from psycopg import sql
 from pydantic import Field
 
-from jobs import backup_retention, work_folder
+from jobs import backup_retention, guardrails, work_folder
 from jobs.backup_retention import Backup
-from jobs.base import ChangingJobParameters, Job, JobContext, JobError
+from jobs.base import Job, JobContext, JobError
 from jobs.gateways.archive import ArchiveError, Stored
+from jobs.gateways.backups import Unrestorable
+from jobs.restore_check import SIZE, RestoreCheck, RestoreCheckParameters
 
 DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=63)]
-SIZE = sql.SQL("SELECT pg_database_size(current_database())")
 DONE = "done"
 
 
-class BackupDatabaseParameters(ChangingJobParameters):
+class BackupDatabaseParameters(RestoreCheckParameters):
     databases: list[DatabaseName] = Field(
         ["vehiclessaleservice", "authservice", "userservice"],
         min_length=1,
@@ -49,52 +50,58 @@ class BackupDatabaseJob(Job[BackupDatabaseParameters]):
         if not context.dry_run:
             context.gateways.backups.check()
         databases = list(dict.fromkeys(context.parameters.databases))
-        earlier = _Earlier(context)
+        earlier, check = _Earlier(context), RestoreCheck(context, databases)
         done: list[dict[str, Any]] = []
         failed: dict[str, Exception] = {}
         for number, database in enumerate(databases):
             context.check_cancelled()
             context.progress(number, len(databases), database)
             try:
-                done.append(earlier.found(database) or _DatabaseBackup(context, database).run())
+                done.append(earlier.found(database) or _DatabaseBackup(context, database, check).run())
             except (JobError, OSError) as fault:
                 context.log(f"{database}: {fault}", level="ERROR")
                 failed[database] = fault
             else:
                 earlier.keep(done)
         context.progress(len(databases), len(databases))
-        return _result(context, done, failed, earlier)
+        result = _result(context, done, failed, check)
+        earlier.forget()
+        return result
 
 
 def _result(
-    context: Context, done: list[dict[str, Any]], failed: Mapping[str, Exception], earlier: "_Earlier"
+    context: Context, done: list[dict[str, Any]], failed: Mapping[str, Exception], check: RestoreCheck
 ) -> dict[str, Any]:
+    sizes = {f"bytes in the backup of {each['database']}": each["bytes"] for each in done if "bytes" in each}
+    warnings = [*check.warnings, *guardrails.compare(context, sizes, guardrails.BYTES)]
     result = {
         "databases": done,
         "failed": {database: str(fault) for database, fault in failed.items()},
-        "bytes": sum(each.get("bytes", 0) for each in done),
+        "bytes": sum(sizes.values()),
         "removed": sum(len(each.get("removed", ())) for each in done),
+        "restoreCheck": check.figures(),
     }
+    if warnings:
+        result["warnings"] = warnings
     if failed:
         listed = "; ".join(f"{database}: {fault}" for database, fault in failed.items())
-        text = f"{len(failed)} of {len(done) + len(failed)} databases have no new backup: {listed}"
+        text = f"{len(failed)} of {len(done) + len(failed)} databases have no good new backup: {listed}"
         is_permanent = all(getattr(fault, "permanent", False) for fault in failed.values())
         raise JobError(text, permanent=is_permanent, result=result)
-    earlier.forget()
+    guardrails.keep(context, sizes)
     return result
 
 
 class _DatabaseBackup:
     """The backup of one database, from the dump to what becomes of the old ones."""
 
-    def __init__(self, context: Context, database: str) -> None:
-        self.context, self.gateways, self.database = context, context.gateways, database
+    def __init__(self, context: Context, database: str, check: RestoreCheck) -> None:
+        self.context, self.gateways, self.database, self.check = context, context.gateways, database, check
         self.backup = Backup(database, taken_at=datetime.now(UTC))
 
     def run(self) -> dict[str, Any]:
         """Figures for the result. Raises JobError; nothing old goes then."""
         began = time.monotonic()
-        address = self.gateways.databases.address(self.database)
         with self.gateways.databases.open(self.database) as database:
             size = int(database.value(SIZE))
         if self.context.dry_run:
@@ -103,17 +110,35 @@ class _DatabaseBackup:
         with work_folder.temporary(self.gateways.work_folder, "backup") as folder:
             self._warn_if_tight(folder, size)
             dump = folder / self.backup.file_name
-            version = self.gateways.postgres.dump(address, dump, check_cancelled=self.context.check_cancelled)
-            self.gateways.postgres.verify(dump, check_cancelled=self.context.check_cancelled)
+            version = self._dump(dump)
             stored = self._store(dump)
-        text = f"{self.database}: {stored.size:,} bytes, read to the end and stored as {stored.location}"
-        self.context.log(f"{text} (pg_dump {version})")
+            text = f"{self.database}: {stored.size:,} bytes, read to the end and stored as {stored.location}"
+            self.context.log(f"{text} (pg_dump {version})")
+            proof = self._prove(dump)
         removed = self._remove_old()
         seconds = round(time.monotonic() - began, 1)
         return {
             "database": self.database, "name": stored.name, "location": stored.location, "bytes": stored.size,
             "sha256": stored.sha256, "pgDump": version, "seconds": seconds, "removed": removed,
+            **({"restored": proof} if proof else {}),
         }  # fmt: skip
+
+    def _dump(self, dump: Path) -> str:
+        """The version of pg_dump that wrote it."""
+        address, stop = self.gateways.databases.address(self.database), self.context.check_cancelled
+        with self.check.snapshot_of(self.database, address) as snapshot:
+            version: str = self.gateways.postgres.dump(address, dump, snapshot=snapshot, check_cancelled=stop)
+        self.gateways.postgres.verify(dump, check_cancelled=stop)
+        return version
+
+    def _prove(self, dump: Path) -> dict[str, Any] | None:
+        """Raises Unrestorable; what was stored then stays to be looked at, and counts as unfinished."""
+        try:
+            return self.check.prove(self.database, dump)
+        except Unrestorable:
+            with suppress(ArchiveError):
+                self.gateways.backups.delete(self.backup.checksum_name)
+            raise
 
     def _warn_if_tight(self, folder: Path, size: int) -> None:
         free = shutil.disk_usage(folder).free

@@ -1,4 +1,7 @@
-"""CleanupOldLogsJob: moves old log rows to cold storage, and deletes only what is archived and verified."""
+"""CleanupOldLogsJob: moves old log rows to cold storage, and deletes only what is archived and verified.
+
+Rows of a table that the mapping calls `archive_only` are copied there, each day once, and stay.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,8 +17,11 @@ from jobs import business_days, row_files, work_folder
 from jobs.archived_days import ArchivedDays, Move
 from jobs.base import ChangingJobParameters, Job, JobContext, JobError
 from jobs.gateways.archive import AlreadyThere, sha256_of
-from jobs.gateways.logs import LogTable
+from jobs.gateways.logs import FIRST_DAY, LogTable
 from jobs.row_files import RowFile
+
+# Of a table that is only archived, days so near the newest archived one are looked at again: a run may have left one.
+LOOK_BACK = timedelta(days=31)
 
 
 class CleanupOldLogsParameters(ChangingJobParameters):
@@ -23,7 +29,8 @@ class CleanupOldLogsParameters(ChangingJobParameters):
         90,
         ge=1,
         le=36_500,
-        description="Rows of days longer ago than this are archived and deleted; a table may keep its own for longer.",
+        description="Rows of days longer ago than this are archived and deleted; a table may keep its own for longer,"
+        " or for ever.",
     )
     batch_size: int = Field(5_000, ge=1, le=50_000, description="How many rows one statement deletes.")
     storage_class: str = Field(
@@ -44,10 +51,12 @@ class Figures:
     """What was done with one source. A row without a day has no real time; it stays where it is.
 
     `first_kept`: the day from which on rows stayed. `days_held_back`: how many of them the job was told to move and
-    the mapping keeps.
+    the mapping keeps. `archive_only`: rows are copied and stay, and `archived_through` says up to which day they are.
     """
 
     source: str
+    archive_only: bool = False
+    archived_through: str = ""
     first_kept: str = ""
     days_held_back: int = 0
     rows_archived: int = 0
@@ -117,35 +126,53 @@ class _Cleanup:
     def __init__(self, context: Context, table: LogTable, figures: Figures) -> None:
         self.context, self.table, self.figures = context, table, figures
         self.archived = ArchivedDays(context.gateways.archive, table.table, table.name)
+        figures.archive_only = table.table.archive_only
 
-    def clean(self, first_kept: date) -> None:
-        """`first_kept`: as the job was told; a table that keeps its rows longer has another."""
-        days = self._days(first_kept)
+    def clean(self, told: date) -> None:
+        """`told`: from which day on rows stay, as the job says; a table that keeps its rows longer has another."""
+        first_kept = self._first_kept(told)
+        self.figures.first_kept = first_kept.isoformat()
+        busy = set() if self.context.dry_run else self._finish_what_was_begun()
+        days = self._new_days(first_kept) if self.figures.archive_only else self._days(told, first_kept)
         total = sum(rows for _day, rows in days)
         self.context.log(f"{self.table.name}: {total} rows of {len(days)} days")
         self._note_rows_without_day()
-        busy = set() if self.context.dry_run else self._finish_what_was_begun()
+        goes = "" if self.figures.archive_only else " and deleted"
         for day, rows in days:
             self.context.check_cancelled()
             if self.context.dry_run:
                 self.figures.would_archive[day.isoformat()] = rows
-                self.context.log(f"{self.table.name}, {day}: {rows} rows would be archived and deleted")
+                self.context.log(f"{self.table.name}, {day}: {rows} rows would be archived{goes}")
             elif day not in busy:
                 self._move(day)
             self.context.progress(min(self.figures.rows_archived, total), total, f"{self.table.name} {day}")
 
-    def _days(self, told: date) -> list[tuple[date, int]]:
-        """Those that may go. How long a table keeps its rows is the law's or its owner's word, and no parameter's."""
-        kept_days = self.table.table.kept_days
-        first_kept = min(told, business_days.day_of(self.context.reference_time) - timedelta(days=kept_days))
+    def _first_kept(self, told: date) -> date:
+        """How long a table keeps its rows is the law's or its owner's word, and no parameter's."""
+        kept = timedelta(days=self.table.table.kept_days)
+        return min(told, business_days.day_of(self.context.reference_time) - kept)
+
+    def _new_days(self, first_kept: date) -> list[tuple[date, int]]:
+        """Of a table that is only archived: those that cold storage, which remembers how far it got, has not."""
+        known = self.archived.days()
+        if known:
+            self.figures.archived_through = max(known).isoformat()
+            text = f"{self.table.name}: archived through {max(known)}; rows of this table are copied and stay"
+            self.context.log(text)
+        since = max(known) - LOOK_BACK if known else FIRST_DAY
+        days = self.table.days(business_days.begin_of(first_kept), since=since)
+        return [(day, rows) for day, rows in days if day not in known]
+
+    def _days(self, told: date, first_kept: date) -> list[tuple[date, int]]:
+        """Those that may go."""
         days = self.table.days(business_days.begin_of(told))
         held_back = [(day, rows) for day, rows in days if day >= first_kept]
-        self.figures.first_kept, self.figures.days_held_back = first_kept.isoformat(), len(held_back)
+        self.figures.days_held_back = len(held_back)
         if held_back:
             rows = sum(rows for _day, rows in held_back)
             self.context.log(
                 f"{self.table.name}: {rows} rows of {len(held_back)} days are held back: this table keeps its rows for"
-                f" {kept_days} days, whatever the job is told; only those from before {first_kept} go"
+                f" {self.table.table.kept_days} days, whatever the job is told; only those from before {first_kept} go"
             )
         return days[: len(days) - len(held_back)]
 
@@ -174,7 +201,7 @@ class _Cleanup:
             self.context.log(f"{self.table.name}, {day}: taking up {move.object} where a run has ended")
             # Asked again at last: another run may have stored it, and begun to delete, in between.
             if self.archived.has(move) or self._store_again(move, folder) or self.archived.has(move):
-                return self._delete(move, move.object)
+                return self._let_go(move, move.object)
             text = f"{self.table.name}, {day}: rows have changed since they were read for {move.object}; read again"
             self.context.log(text, level="WARNING")
             self.archived.end(move)
@@ -208,13 +235,17 @@ class _Cleanup:
             except AlreadyThere:
                 self._leave(day)
                 return
+            # Whoever holds the index is alone with the day, and may find that another run was just there.
+            if self.figures.archive_only and self.archived.has_rows_of(day):
+                self.archived.end(move)
+                return
             try:
                 location = self._store(move, file)
             except AlreadyThere:
                 self.archived.end(move)
                 self._leave(day)
                 return
-            self._delete(move, location)
+            self._let_go(move, location)
 
     def _read(self, day: date, folder: Path) -> RowFile:
         stop = self.context.check_cancelled
@@ -242,6 +273,15 @@ class _Cleanup:
         return stored.location
 
     # --- Delete ------------------------------------------------------------------------------------------------------
+    def _let_go(self, move: Move, location: str) -> bool:
+        """What is stored goes from the table, or the table is only archived. False if it is not done: see `_delete`."""
+        if not self.figures.archive_only:
+            return self._delete(move, location)
+        self.archived.end(move)
+        self.figures.archived_through = max(self.figures.archived_through, move.day.isoformat())
+        self.context.log(f"{self.table.name}, {move.day}: archived as {location}; its rows stay")
+        return True
+
     def _delete(self, move: Move, location: str) -> bool:
         """What is stored and still the same. False if rows of it are in use: the index stays, they go next time."""
         rows = deleted = in_use = 0

@@ -118,8 +118,12 @@ class _Reminders:
                 self._handled(1)
                 self.deliveries.stop_if_useless()
         finally:
-            given_back = self.context.messages.release(_subject(each) for each in left)
-            self.book.unmark([subject.id for subject in given_back])
+            self._give_back({_subject(each) for each in left})
+
+    def _give_back(self, left: set[Subject]) -> None:
+        """Claims and marks of this run that are not reached; a claim that is not ours any more has no mark of ours."""
+        self.context.messages.release(left)
+        self.book.unmark([subject.id for subject in left - self.context.messages.settled(left)])
 
     def _letter(self, appointment: Appointment) -> Email:
         return letters.write(

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -11,13 +10,12 @@ from django.utils.translation import gettext_lazy
 from pydantic import Field
 
 from jobs.base import ChangingJobParameters, Job, JobContext, JobError
+from jobs.gateways.price_groups import PriceGroup
 from jobs.gateways.pricing import MarketPrice, PricingError, UnusablePrice
-from jobs.gateways.suggested_prices import PriceGroup, SuggestedPrices
+from jobs.gateways.suggested_prices import SuggestedPrices
 
 GROUPS_AT_ONCE = 500
 ROWS_AT_ONCE = 500
-CURRENCIES = ("DOP", "USD")
-CENT = Decimal("0.01")
 RESUME = "sweep"
 # What was asked longer ago is asked again from the beginning: prices move.
 RESUME_WITHIN = timedelta(hours=24)
@@ -41,22 +39,30 @@ class SyncVehiclePricesJob(Job[SyncVehiclePricesParameters]):
     def execute(self, context: JobContext[SyncVehiclePricesParameters]) -> Mapping[str, Any]:
         width = context.parameters.mileage_band
         with context.gateways.suggested_prices.open(band_width=width) as prices:
-            total = prices.count_groups()
-            context.log(f"{total} distinct makes, models, years and mileage bands of {width} km among active vehicles")
+            total, skipped = prices.offers.count_groups(), prices.offers.count_others()
+            context.log(f"{total} questions about active vehicles, in mileage bands of {width} km")
+            if skipped:
+                context.log(
+                    f"{skipped} active vehicles are skipped: what they are, or the unit of their mileage, is missing or"
+                    " has no word that the market-price service knows",
+                    level="WARNING",
+                )
             if context.dry_run:
-                return {"asked": 0, "wouldAsk": total}
+                return {"asked": 0, "wouldAsk": total, "skipped": skipped}
             context.gateways.prices.check()
-            return _Sweep(context, prices, total).sweep()
+            return _Sweep(context, prices, total, skipped).sweep()
 
 
 class _Sweep:
     """One question a group, at the pace agreed on; the position is kept, so that the next run goes on from there."""
 
-    def __init__(self, context: JobContext[SyncVehiclePricesParameters], prices: SuggestedPrices, total: int) -> None:
+    def __init__(
+        self, context: JobContext[SyncVehiclePricesParameters], prices: SuggestedPrices, total: int, skipped: int
+    ) -> None:
         self.context, self.prices, self.total = context, prices, total
         self.counts = {
             "groups": total, "resumedAfter": 0, "asked": 0, "updated": 0, "unchanged": 0, "withoutPrice": 0,
-            "unusable": 0, "failed": 0,
+            "skipped": skipped, "unusable": 0, "failed": 0,
         }  # fmt: skip
         self.after: PriceGroup | None = None
         self.done = 0
@@ -66,7 +72,7 @@ class _Sweep:
 
     def sweep(self) -> dict[str, Any]:
         self._resume()
-        while groups := self.prices.groups(after=self.after, at_most=GROUPS_AT_ONCE):
+        while groups := self.prices.offers.groups(after=self.after, at_most=GROUPS_AT_ONCE):
             for group in groups:
                 self.context.check_cancelled()
                 self.after, self.done = group, self.done + 1
@@ -98,9 +104,7 @@ class _Sweep:
         except PricingError as fault:
             return self._failure(group, fault)
         self.failures_in_a_row = self.unusable_in_a_row = 0
-        found = self.prices.suggest(
-            group, _by_currency(price), at_once=ROWS_AT_ONCE, check_cancelled=self.context.check_cancelled
-        )
+        found = self.prices.suggest(group, price, at_once=ROWS_AT_ONCE, check_cancelled=self.context.check_cancelled)
         self.counts["updated"] += found.updated
         self.counts["unchanged"] += found.unchanged
         self.counts["withoutPrice"] += found.without_price
@@ -151,7 +155,7 @@ class _Sweep:
     def _resume(self) -> None:
         """Go on behind the last group that an earlier run asked for, unless that was long ago."""
         kept = self.context.state.get(RESUME)
-        if not kept or kept["width"] != self.prices.width:
+        if not kept or kept["width"] != self.prices.offers.width:
             return
         if timezone.now() - datetime.fromisoformat(kept["at"]) > RESUME_WITHIN:
             return
@@ -167,7 +171,7 @@ class _Sweep:
             "after": self.after and self.after.key,
             "done": self.done,
             "failed": [group.key for group in self.failed[:FAILED_KEPT]],
-            "width": self.prices.width,
+            "width": self.prices.offers.width,
             "at": timezone.now().isoformat(),
         }
         self.context.state.set(RESUME, position)
@@ -177,9 +181,3 @@ class _Sweep:
         if not self.counts["updated"]:
             text += ": the market was asked again and says the same"
         self.context.log(text)
-
-
-def _by_currency(price: MarketPrice) -> dict[str, Decimal]:
-    """Each currency by itself: none is computed from another."""
-    known = {currency: price.in_currency(currency) for currency in CURRENCIES}
-    return {currency: value.quantize(CENT, ROUND_HALF_UP) for currency, value in known.items() if value is not None}

@@ -65,8 +65,7 @@ class _Expiry:
     def expire_all(self) -> dict[str, Any]:
         parameters = self.context.parameters
         if parameters.notify_sellers:
-            if not self.listings.name_addresses:
-                self._addresses(set())  # is it there? asked before anything is changed
+            self._addresses(set())  # is it there, for listings that name none? asked before anything is changed
             self.deliveries.begin()
             self._tell_what_others_left()
         after: str | None = None

@@ -6,7 +6,8 @@ from urllib.parse import quote, urlsplit
 
 from scheduler_project import connection_strings
 from scheduler_project.connection_strings import ConnectionParameters
-from scheduler_project.demo.databases import PREFIX, PREFIX_VARIABLE, SERVICES, DemoDatabases
+from scheduler_project.demo.databases import MAPPING_VARIABLE, ORIGINAL, PREFIX, PREFIX_VARIABLE, DemoDatabases
+from scheduler_project.demo.schemas import EVERY_SERVICE
 
 SWITCH = "SCHEDULER_DEMO"
 ISSUER, AUDIENCE = "AuthService-Dev", "OKLA-Dev"  # as in OKLA's own compose file (OKLA.md §7)
@@ -30,6 +31,8 @@ def environment(
 ) -> dict[str, str]:
     """For every process of the service, and for the demo's own. `base_url`: of the demo, without a slash at its end.
 
+    Databases of every mapping have their addresses here: which of them are there says the mapping that is chosen.
+
     `internal_key`, `jwt_key`: secrets that both sides share, `jwt_key` of at least 32 characters.
     Raises DemoError, ImproperlyConfigured.
     """
@@ -37,9 +40,10 @@ def environment(
     return {
         SWITCH: "true",
         PREFIX_VARIABLE: prefix,
+        MAPPING_VARIABLE: ORIGINAL,
         **{
             f"{service.upper()}_DATABASE_CONNECTION_STRING": _written(service, databases.address(service))
-            for service in SERVICES
+            for service in EVERY_SERVICE
         },
         "ServiceUrls__NotificationService": f"{base_url}/notificationservice",
         "ServiceUrls__AuditService": f"{base_url}/auditservice",

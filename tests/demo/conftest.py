@@ -11,24 +11,31 @@ import pytest
 from scheduler_project.demo import population
 from scheduler_project.demo.databases import DemoDatabases
 from scheduler_project.demo.environment import AUDIENCE, ISSUER
+from scheduler_project.demo.schemas import SCHEMAS
 from tests.demo import demo_process
 from tests.demo.demo_process import INTERNAL_KEY, JWT_KEY, RunningDemo, start_demo
 
 DAY = date(2026, 11, 17)  # a Tuesday
 
 
+@pytest.fixture(scope="session", params=list(SCHEMAS))
+def schema(request: pytest.FixtureRequest) -> str:
+    """The mapping whose tables the demo has."""
+    return str(request.param)
+
+
 @pytest.fixture
-def empty() -> Iterator[DemoDatabases]:
+def empty(schema: str) -> Iterator[DemoDatabases]:
     """Names for databases; none of them is there yet."""
-    databases = demo_process.databases()
+    databases = demo_process.databases(schema=schema)
     yield databases
     population.remove(databases)
 
 
 @pytest.fixture(scope="session")
-def filled() -> Iterator[DemoDatabases]:
+def filled(schema: str) -> Iterator[DemoDatabases]:
     """As they stand after a reset on DAY. Only for reading."""
-    databases = demo_process.databases()
+    databases = demo_process.databases(schema=schema)
     population.reset(databases, day=DAY)
     yield databases
     population.remove(databases)

@@ -18,7 +18,7 @@ import requests
 
 from scheduler_project import connection_strings
 from scheduler_project.demo import population
-from scheduler_project.demo.databases import DemoDatabases
+from scheduler_project.demo.databases import MAPPING_VARIABLE, DemoDatabases
 from scheduler_project.demo.environment import environment
 from scheduler_project.local import commands
 from scheduler_project.local.ports import LOCALHOST, free_port
@@ -37,10 +37,10 @@ def new_prefix() -> str:
     return f"demo_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{next(_numbers)}_"
 
 
-def databases(prefix: str | None = None) -> DemoDatabases:
-    """On the suite's server; nothing is made yet."""
+def databases(prefix: str | None = None, *, schema: str = "original") -> DemoDatabases:
+    """On the suite's server; nothing is made yet. `schema`: the mapping that the tables are for."""
     server = connection_strings.parse("DATABASE_URL", os.environ["DATABASE_URL"])
-    return DemoDatabases(server, prefix or new_prefix())
+    return DemoDatabases(server, prefix or new_prefix(), schema)
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class RunningDemo:
         population.remove(self.databases)
 
 
-def start_demo(folder: Path, *, prefix: str | None = None, **more: str) -> RunningDemo:
+def start_demo(folder: Path, *, prefix: str | None = None, schema: str = "original", **more: str) -> RunningDemo:
     """Return once it answers. `folder` gets its log and its cold storage; `more` goes into its own environment."""
     port = free_port()
     address = f"http://{LOCALHOST}:{port}"
-    demo = databases(prefix)
+    demo = databases(prefix, schema=schema)
     variables = environment(
         database_url=os.environ["DATABASE_URL"],
         base_url=address,
@@ -89,6 +89,7 @@ def start_demo(folder: Path, *, prefix: str | None = None, **more: str) -> Runni
         jwt_key=JWT_KEY,
         prefix=demo.prefix,
     )
+    variables[MAPPING_VARIABLE] = schema
     process = Process(
         name="demo",
         command=[sys.executable, "-m", *commands.demo(LOCALHOST, port)],

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
+from jobs import business_days
 from scheduler_project.demo import population
 from scheduler_project.demo.databases import PREFIX_VARIABLE, DemoDatabases
 from scheduler_project.local import commands
@@ -49,6 +51,19 @@ def test_reset_status_ensure_and_remove_say_what_they_did(databases: DemoDatabas
     assert demo("ensure", databases).stdout == "Nothing to add.\n"
     assert demo("remove", databases).stdout == "Removed.\n"
     assert demo("status", databases).returncode == 1
+
+
+def test_with_another_mapping_it_says_what_to_do(databases: DemoDatabases) -> None:
+    population.reset(databases, day=business_days.day_of(timezone.now()))
+    other = demo("status", databases, SCHEDULER_TABLE_MAPPING="okla")
+    assert other.returncode == 1
+    assert f"Not there: {databases.name('vehicleintelligenceservice')}, " in other.stderr
+    ensured = demo("ensure", databases, SCHEDULER_TABLE_MAPPING="okla")
+    assert f"{databases.name('authservice')}: made anew, it was for the mapping original" in ensured.stdout
+    former = demo("status", databases)
+    assert former.returncode == 1
+    assert "Made for another mapping than SCHEDULER_TABLE_MAPPING=original: " in former.stderr
+    assert "Make them anew with: python manage.py demo ensure" in former.stderr
 
 
 def test_a_server_that_is_not_there_is_told_without_a_traceback(databases: DemoDatabases) -> None:

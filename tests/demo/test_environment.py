@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scheduler_project import connection_strings
-from scheduler_project.demo.databases import SERVICES
 from scheduler_project.demo.environment import environment, neighbours_named
+from scheduler_project.demo.schemas import EVERY_SERVICE
 from tests.demo.demo_process import ROOT, RunningDemo
 
 ODD_PASSWORD = "a;b=c\"d'e @/:%ñ"
@@ -26,7 +26,7 @@ def made(**change: Any) -> dict[str, str]:
 def test_every_database_has_its_address_whatever_the_password_holds() -> None:
     read = connection_strings.of_services(made())
     expected = {"host": "db.example", "port": "6543", "user": "me", "password": ODD_PASSWORD, "sslmode": "require"}
-    assert read == {service: {**expected, "dbname": f"demo_{service}"} for service in SERVICES}
+    assert read == {service: {**expected, "dbname": f"demo_{service}"} for service in EVERY_SERVICE}
 
 
 def test_one_address_is_written_as_dotnet_writes_it() -> None:
@@ -54,7 +54,8 @@ def test_a_neighbour_is_noticed_by_any_of_its_variables_and_an_empty_one_is_none
         "SCHEDULER_SMTP_URL",
         "ServiceUrls__AuditService",
     ]
-    assert set(neighbours_named(made())) == set(made()) - {"SCHEDULER_DEMO", "SCHEDULER_DEMO_PREFIX"}
+    no_neighbours = {"SCHEDULER_DEMO", "SCHEDULER_DEMO_PREFIX", "SCHEDULER_TABLE_MAPPING"}
+    assert set(neighbours_named(made())) == set(made()) - no_neighbours
 
 
 # Run in a process of its own: settings are read once.
@@ -71,9 +72,12 @@ worlds.notifications.alert(AlertMessage("Service gateway is unhealthy!", "HTTP 5
 for service in ("vehiclessaleservice", "authservice", "gateway"):
     url = worlds.health.url_of(service, "http://{service}:8080/health")
     print(worlds.health.ask(service, url=url, timeout_seconds=5).status == HEALTHY)
-for database in worlds.databases.addresses:
-    with worlds.databases.open(database):
-        print(database)
+for source in worlds.logs.sources:
+    with worlds.logs.open(source):
+        print(source)
+for world in (worlds.tokens, worlds.appointments, worlds.vehicles, worlds.users):
+    with world.open():
+        print(type(world).__name__)
 """
 
 
@@ -83,7 +87,8 @@ def test_our_gateways_and_the_demo_understand_one_another(demo: RunningDemo) -> 
         [sys.executable, "-c", CONVERSATION], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["sent", "blocked", "True", "True", "True", *sorted(SERVICES)]
+    worlds = ["errorservice.Logs", "Tokens", "Appointments", "Vehicles", "Users"]
+    assert done.stdout.split() == ["sent", "blocked", "True", "True", "True", *worlds]
     kept = demo.rows("okla", "SELECT recipient, status FROM emails ORDER BY number")
     assert kept[:2] == [("ana@correo.example", "Sent"), ("baja@sin-avisos.example", "ConsentBlocked")]
     assert kept[2] == ("admin@okla.com.do", "Sent")

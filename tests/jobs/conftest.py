@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from executions.models import JobExecution
 from executions.output import RunOutput
 from jobs import gateways
 from jobs.models import ScheduledJob
+from scheduler_project.demo.schemas import SCHEMAS
 from tests import okla as okla_databases
 from tests import s3
 from tests.factories import a_job, ended, started
@@ -21,17 +23,30 @@ from tests.okla import Okla
 from tests.s3 import S3Server
 
 
+@pytest.fixture
+def schema() -> str:
+    """The mapping whose tables `okla` has. Where all that is tested must hold for each, `every_schema` is this."""
+    return "original"
+
+
+@pytest.fixture(params=list(SCHEMAS))
+def every_schema(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def okla_of_this_process() -> Okla:
-    return okla_databases.create()
+def okla_of_this_process() -> Callable[[str], Okla]:
+    """One of each schema, made when it is first asked for."""
+    return cache(okla_databases.create)
 
 
 @pytest.fixture
-def okla(okla_of_this_process: Okla, configured: Callable[..., None]) -> Okla:
+def okla(schema: str, okla_of_this_process: Callable[[str], Okla], configured: Callable[..., None]) -> Okla:
     """OKLA's databases, empty, and the gateways pointed at them."""
-    okla_of_this_process.empty()
-    configured(SCHEDULER_SERVICE_DATABASES=okla_of_this_process.addresses)
-    return okla_of_this_process
+    okla = okla_of_this_process(schema)
+    okla.empty()
+    configured(SCHEDULER_SERVICE_DATABASES=okla.addresses, SCHEDULER_TABLE_MAPPING=schema)
+    return okla
 
 
 @pytest.fixture

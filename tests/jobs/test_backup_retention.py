@@ -1,6 +1,7 @@
 """Which backups may go: a few examples, and what holds for any set of them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,94 @@ def test_what_is_unfinished_changes_nothing_for_the_good_ones(
     with_all = to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=NOW)
     alone = to_remove(good, keep_days=keep_days, keep_count=keep_count, now=NOW)
     assert [backup for backup in with_all if backup.is_good] == alone
+
+
+# --- Whatever the settings, the time and the order -------------------------------------------------------------------
+# Clocks that were wrong when a backup was made, or are wrong now; seconds as names have them, several a day.
+some_instants = some.integers(-4 * 365 * 86_400, 4 * 365 * 86_400).map(lambda second: NOW + timedelta(seconds=second))
+some_days_of_backups = some.lists(
+    some.builds(lambda at, is_good: Backup("authservice", at, is_good), some_instants, some.booleans()),
+    max_size=30,
+    unique_by=lambda each: each.taken_at,
+)
+
+
+@given(some_days_of_backups, some_days, some_counts, some_instants, some.integers(0, 400), some.integers(0, 50))
+def test_who_wants_to_keep_more_loses_no_more(
+    backups: list[Backup], keep_days: int, keep_count: int, now: datetime, days: int, count: int
+) -> None:
+    going = set(to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=now))
+    for more_days, more in ((keep_days + days, keep_count), (keep_days, keep_count + count)):
+        assert set(to_remove(backups, keep_days=more_days, keep_count=more, now=now)) <= going
+
+
+@given(some_days_of_backups, some_days, some_counts, some_instants, some.timedeltas(timedelta(0), 400 * DAY))
+def test_what_may_go_may_go_later_too(
+    backups: list[Backup], keep_days: int, keep_count: int, now: datetime, later: timedelta
+) -> None:
+    going = set(to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=now))
+    assert going <= set(to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=now + later))
+
+
+@given(some_days_of_backups, some_days, some_counts, some_instants, some_instants)
+def test_a_further_good_one_saves_no_other(
+    backups: list[Backup], keep_days: int, keep_count: int, now: datetime, at: datetime
+) -> None:
+    others = [backup for backup in backups if backup.taken_at != at]
+    going = set(to_remove(others, keep_days=keep_days, keep_count=keep_count, now=now))
+    further = Backup("authservice", at, is_good=True)
+    assert going <= set(to_remove([*others, further], keep_days=keep_days, keep_count=keep_count, now=now))
+
+
+@given(some_days_of_backups, some_days, some_counts, some_instants)
+def test_a_clock_that_is_wrong_takes_none_of_the_newest(
+    backups: list[Backup], keep_days: int, keep_count: int, now: datetime
+) -> None:
+    """Years ahead, it makes all the others old; years behind, it makes none old."""
+    going = to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=now)
+    newest_first = sorted((each for each in backups if each.is_good), key=lambda each: each.taken_at, reverse=True)
+    assert not set(newest_first[: max(1, keep_count)]) & set(going)
+    assert not [backup for backup in going if backup.taken_at >= now]
+
+
+@given(some_days_of_backups, some_days, some_counts, some.randoms(use_true_random=False))
+def test_the_order_in_which_an_archive_lists_them_does_not_matter(
+    backups: list[Backup], keep_days: int, keep_count: int, random: Random
+) -> None:
+    shuffled = random.sample(backups, len(backups))
+    going = to_remove(shuffled, keep_days=keep_days, keep_count=keep_count, now=NOW)
+    assert going == to_remove(backups, keep_days=keep_days, keep_count=keep_count, now=NOW)
+    assert going == sorted(going, key=lambda backup: backup.taken_at)
+
+
+@given(
+    some.lists(some.lists(some.tuples(some.integers(0, 86_399), some.booleans()), max_size=3), max_size=60),
+    some.integers(1, 20),
+    some.integers(1, 10),
+)
+def test_run_after_run_enough_stays_to_go_back_to(
+    days: list[list[tuple[int, bool]]], keep_days: int, keep_count: int
+) -> None:
+    """Days with none, one or several backups, each good or cut short; the old ones go after each good one."""
+    kept: dict[datetime, Backup] = {}
+    ever: dict[datetime, Backup] = {}
+    for number, runs in enumerate(days):
+        for second, is_good in sorted(runs):
+            now = NOW + number * DAY + timedelta(seconds=second)
+            backup = Backup("authservice", now, is_good)
+            kept[now] = ever[now] = backup
+            if not is_good:
+                continue
+            for gone in to_remove(kept.values(), keep_days=keep_days, keep_count=keep_count, now=now):
+                del kept[gone.taken_at]
+            good = sorted((each.taken_at for each in ever.values() if each.is_good), reverse=True)
+            wanted = {*good[:keep_count], *(at for at in good if now - at <= keep_days * DAY)}
+            assert {at for at, each in kept.items() if each.is_good} == wanted
+
+
+@given(some_days_of_backups, some.integers(-14 * 60, 14 * 60))
+def test_names_tell_all_that_matters(backups: list[Backup], minutes: int) -> None:
+    zone = timezone(timedelta(minutes=minutes))
+    here = [Backup(each.database, each.taken_at.astimezone(zone), each.is_good) for each in backups]
+    names = [name for each in here for name in ([each.name, each.checksum_name] if each.is_good else [each.name])]
+    assert found_in(reversed(names), "authservice") == sorted(backups, key=lambda backup: backup.taken_at)

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,11 +14,21 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Load:
-    """Rows for one table, in the order of its columns there."""
+    """Rows for one table, in the order of its columns there. `table`: Vehicles, or audit.audit_logs."""
 
     table: str
     columns: Sequence[str]
     rows: Iterable[Row]
+
+    @classmethod
+    def of(cls, table: str, rows: Sequence[Mapping[str, Any]]) -> "Load":
+        """Rows that name their columns, all of them the same."""
+        return cls(table, list(rows[0]), (tuple(row.values()) for row in rows))
+
+    @property
+    def named(self) -> Iterator[dict[str, Any]]:
+        """The rows, each with its columns' names."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
 
 
 class Chance(random.Random):

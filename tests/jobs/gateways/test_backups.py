@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from jobs.base import JobCancelled
 from jobs.gateways.backup_programs import environment_for, version_of
-from jobs.gateways.backups import BackupError, PostgresPrograms, server_version
+from jobs.gateways.backups import BackupError, PostgresPrograms, Unrestorable, server_version
 from scheduler_project.demo.databases import drop_database
 from scheduler_project.local.process import eventually
 from tests import tls
@@ -163,6 +163,116 @@ def test_what_this_machine_sets_for_libpq_does_not_lead_elsewhere(
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
     PROGRAMS.dump(filled, tmp_path / "a.dump", check_cancelled=never)
+
+
+# --- A restore -------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def empty(okla: Okla) -> Iterator[Mapping[str, str]]:
+    """The address of a new database whose name looks like something else."""
+    address = other_database(okla, "host=127.0.0.1 port=1 dbname='ñ'")
+    yield address
+    drop(okla, address)
+
+
+def rows_in(address: Mapping[str, str]) -> int:
+    with psycopg.connect(make_conninfo(**address)) as connection:
+        return connection.execute('SELECT count(*) FROM "RefreshTokens"').fetchone()[0]
+
+
+def restoring(folder: Path, script: str, *, version: str = "99.0") -> PostgresPrograms:
+    """Programs whose pg_restore does that when it restores, and then what the real one does."""
+    head = f'[ "$1" = --version ] && {{ echo "pg_restore (PostgreSQL) {version}"; exit; }}\n'
+    head += f'[ "$1" = --list ] && exec "{wheels_folder()}/pg_restore" "$@"\n'
+    fake_program(folder, "pg_restore", f'{head}{script}\nexec "{wheels_folder()}/pg_restore" "$@"')
+    return PostgresPrograms(str(folder))
+
+
+def test_a_dump_is_restored_by_name_whatever_the_name_looks_like(dump: Path, empty: Mapping[str, str]) -> None:
+    assert PROGRAMS.restore(dump, empty, check_cancelled=never) == str(server_version(empty)[0])
+    assert rows_in(empty) == ROWS
+    assert [path.name for path in dump.parent.iterdir()] == ["a.dump"]
+
+
+def test_the_password_of_a_restore_is_in_no_argument_and_no_variable(dump: Path, empty: Mapping[str, str]) -> None:
+    seen = dump.with_name("seen")
+    programs = restoring(dump.parent, f'{{ echo "$@"; env; echo FILE; cat "$PGPASSFILE"; }} > "{seen}"')
+    programs.restore(dump, empty, check_cancelled=never, options=["--no-owner"])
+    given, _, file = seen.read_text().partition("FILE\n")
+    assert empty["password"] not in given and "PGPASSWORD" not in given
+    assert given.splitlines()[0] == f"--no-password --dbname= --no-owner {dump}"
+    assert file == f"*:*:*:*:{empty['password']}\n"
+
+
+def test_what_a_newer_client_sets_and_an_older_server_does_not_know_is_no_fault(
+    dump: Path, empty: Mapping[str, str]
+) -> None:
+    """As pg_restore 17 says it to a server 16, and ends with 1 though all is there."""
+    said = (
+        'pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"'
+    )
+    script = f'"{wheels_folder()}/pg_restore" "$@" || exit\ncat >&2 <<\'END\'\n{said}\nCommand was: '
+    script += "SET transaction_timeout = 0;\n\npg_restore: warning: errors ignored on restore: 1\nEND\nexit 1"
+    restoring(dump.parent, script).restore(dump, empty, check_cancelled=never)
+    assert rows_in(empty) == ROWS
+    other = script.replace("SET transaction_timeout = 0", "CREATE TABLE t (n int)").replace(
+        f'"{wheels_folder()}', ': "'
+    )
+    with pytest.raises(BackupError, match="could not be restored"):
+        restoring(dump.parent, other).restore(dump, empty, check_cancelled=never)
+
+
+def test_what_is_there_already_makes_a_restore_fail_and_stays(dump: Path, empty: Mapping[str, str]) -> None:
+    PROGRAMS.restore(dump, empty, check_cancelled=never)
+    with pytest.raises(Unrestorable, match=r"a\.dump could not be restored: .* already exists .*in all") as told:
+        PROGRAMS.restore(dump, empty, check_cancelled=never)
+    assert told.value.permanent and rows_in(empty) == ROWS
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'no words that anybody knows' >&2; exit 3", "kill -9 $$"])
+def test_a_pg_restore_that_ends_badly_without_a_word_is_not_taken_for_done(
+    dump: Path, empty: Mapping[str, str], script: str
+) -> None:
+    with pytest.raises(BackupError, match="could not be restored"):
+        restoring(dump.parent, script).restore(dump, empty, check_cancelled=never)
+
+
+def test_a_server_that_ends_the_session_is_no_fault_of_the_dump(dump: Path, empty: Mapping[str, str]) -> None:
+    said = "pg_restore: error: could not execute query: server closed the connection unexpectedly"
+    with pytest.raises(BackupError) as told:
+        restoring(dump.parent, f"echo '{said}' >&2; exit 1").restore(dump, empty, check_cancelled=never)
+    assert not isinstance(told.value, Unrestorable) and not told.value.permanent
+
+
+def test_a_pg_restore_that_cannot_read_the_dump_is_passed_over(
+    dump: Path, empty: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian's 15 is for a dump of the wheel's 18. Where there is no other one, what to do is said."""
+    folder = dump.with_name("bin")
+    folder.mkdir()
+    script = '[ "$1" = --version ] && {{ echo "pg_restore (PostgreSQL) {}.1"; exit; }}; touch "$0.$1"; exit 1'
+    fake_program(folder, "pg_restore", script.format(server_version(empty)[0]))
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    PROGRAMS.restore(dump, empty, check_cancelled=never)
+    assert sorted(path.name for path in folder.iterdir()) == ["pg_restore", "pg_restore.--list"]
+    with pytest.raises(BackupError, match=r"cannot read a\.dump: .*newer pg_dump.*SCHEDULER_PG_BIN") as told:
+        PostgresPrograms(str(folder)).restore(dump, empty, check_cancelled=never)
+    assert told.value.permanent
+
+
+def test_a_dump_that_is_damaged_is_not_restored_in_silence(dump: Path, empty: Mapping[str, str]) -> None:
+    os.truncate(dump, dump.stat().st_size // 2)
+    with pytest.raises(Unrestorable, match="could not be restored"):
+        PROGRAMS.restore(dump, empty, check_cancelled=never)
+
+
+def test_who_is_asked_to_stop_ends_a_restore(dump: Path, empty: Mapping[str, str]) -> None:
+    def stop_once_it_restores() -> None:
+        if sleepers():
+            raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        restoring(dump.parent, f"sleep {NAP}").restore(dump, empty, check_cancelled=stop_once_it_restores)
+    assert sleepers() == []
 
 
 # --- Damaged dumps ---------------------------------------------------------------------------------------------------
@@ -311,6 +421,16 @@ def test_a_client_without_ssl_is_told_of_before_it_runs_where_the_address_demand
     assert told.value.permanent
     assert f"demands SSL (sslmode={mode})" in message and f"({wheels_folder()}/pg_dump)" in message
     assert "built without it: install the client of PostgreSQL" in message and "SCHEDULER_PG_BIN" in message
+
+
+def test_a_pg_restore_without_ssl_is_told_of_before_it_runs_where_the_address_demands_ssl(
+    with_ssl: Mapping[str, str], dump: Path
+) -> None:
+    with pytest.raises(
+        BackupError, match=r"demands SSL \(sslmode=require\) and pg_restore here is .*without it"
+    ) as told:
+        PROGRAMS.restore(dump, {**with_ssl, "sslmode": "require"}, check_cancelled=never)
+    assert told.value.permanent
 
 
 def test_a_client_with_ssl_is_taken_even_if_one_without_is_nearer_to_the_server(

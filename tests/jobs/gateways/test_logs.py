@@ -7,30 +7,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from jobs.gateways.databases import ServiceDatabaseError, ServiceDatabases
+from jobs.gateways.errors import GatewayError
 from jobs.gateways.logs import Logs, LogTable
-from jobs.gateways.tables import ORIGINAL, MappingError, Table
+from jobs.gateways.mappings import mapping_named
+from jobs.gateways.tables import MappingError, Table
 from tests.okla import Okla
 
-SERVICE, SOURCE = "errorservice", "errorservice.Logs"
+SERVICE = "errorservice"
 DAY = date(2026, 8, 20)
 NOON = datetime(2026, 8, 20, 16, 0, tzinfo=UTC)  # 12:00 in Santo Domingo
 CUTOFF = datetime(2026, 8, 27, 4, 0, tzinfo=UTC)
+COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
 
 
-def log(okla: Okla, *instants: datetime | str, **columns: object) -> None:
-    row = {"Level": "Error", "Service": "gateway", "Message": "m", **columns}
-    okla.insert(SERVICE, "Logs", [{"Timestamp": instant, **row} for instant in instants])
+@pytest.fixture
+def schema(every_schema: str) -> str:
+    return every_schema
+
+
+def log(okla: Okla, *instants: datetime | str, **words: object) -> None:
+    for instant in instants:
+        okla.add("logs", at=instant, **words)
 
 
 @contextmanager
 def opened(okla: Okla, *tables: Table) -> Iterator[LogTable]:
     """The first of the tables; the mapping's own unless others are named."""
-    mapping = replace(ORIGINAL, logs=tables) if tables else ORIGINAL
+    mapping = replace(okla.mapping, logs=tables) if tables else okla.mapping
     logs = Logs(ServiceDatabases(okla.addresses), mapping)
     with logs.open(next(iter(logs.sources))) as table:
         yield table
@@ -39,6 +49,21 @@ def opened(okla: Okla, *tables: Table) -> Iterator[LogTable]:
 def exported(table: LogTable, day: date = DAY) -> list[tuple[str, str]]:
     with table.export(day) as rows:
         return list(rows)
+
+
+def hold(okla: Okla, connection: psycopg.Connection[Any]) -> None:
+    """The second row."""
+    logs = okla["logs"]
+    connection.execute(f"SELECT 1 FROM {logs} WHERE {logs['id']} = %s FOR UPDATE", [okla.log_id(2)])
+
+
+def repeat(okla: Okla, count: int, **words: object) -> None:
+    """So many rows of one day, alike but for their ids."""
+    log(okla, NOON, **words)
+    logs = okla["logs"]
+    names = [f'"{name}"' for (name,) in okla.execute(SERVICE, COLUMNS, [str(logs)]) if f'"{name}"' != logs["id"]]
+    listed = ", ".join(names)
+    okla.execute(SERVICE, f"INSERT INTO {logs} ({listed}) SELECT {listed} FROM {logs}, generate_series(2, {count})")
 
 
 def digested(rows: list[tuple[str, str]]) -> list[tuple[str, bytes]]:
@@ -83,17 +108,20 @@ def test_a_day_is_exported_as_postgresql_writes_its_rows_ordered_by_id(okla: Okl
     log(
         okla,
         *[NOON + timedelta(minutes=n) for n in (5, 1, 3)],
-        Message="two\nlines\r and “ñ” \\",
-        Properties=properties,
+        message="two\nlines\r and “ñ” \\",
+        more=properties,
     )
     with opened(okla) as table:
         rows = exported(table)
-    assert [id for id, _line in rows] == ["1", "2", "3"]
+    assert [id for id, _line in rows] == [okla.log_id(number) for number in (1, 2, 3)]
     assert all("\n" not in line and "\r" not in line for _id, line in rows)
-    assert json.loads(rows[0][1]) == {
-        "Id": 1, "Timestamp": "2026-08-20T16:05:00+00:00", "Level": "Error", "Service": "gateway",
-        "Message": "two\nlines\r and “ñ” \\", "Exception": None, "Properties": {"a": [1, {"ñ": "\n"}], "empty": None},
-    }  # fmt: skip
+    row, columns = json.loads(rows[0][1]), okla["logs"].columns
+    assert str(row[columns["id"]]) == okla.log_id(1)
+    assert row[columns["at"]] == "2026-08-20T16:05:00+00:00"
+    assert row[columns["message"]] == "two\nlines\r and “ñ” \\"
+    assert row[columns["more"]] == {"a": [1, {"ñ": "\n"}], "empty": None}
+    nothing = "Exception" if okla.schema == "original" else "stack_trace"
+    assert nothing in row and row[nothing] is None
 
 
 def test_exported_rows_go_and_no_others(okla: Okla) -> None:
@@ -103,7 +131,8 @@ def test_exported_rows_go_and_no_others(okla: Okla) -> None:
         assert table.delete(DAY, digested(rows[:2])) == 2
         assert table.delete(DAY, digested(rows)) == 1
         assert table.delete(DAY, digested(rows)) == 0
-    assert okla.execute(SERVICE, 'SELECT "Id" FROM "Logs" ORDER BY 1') == [(4,), (5,)]
+    left = okla.execute(SERVICE, f"SELECT {okla['logs']['id']}::text FROM {okla['logs']} ORDER BY 1")
+    assert left == [(okla.log_id(4),), (okla.log_id(5),)]
 
 
 def test_a_row_that_came_after_the_export_stays(okla: Okla) -> None:
@@ -112,16 +141,16 @@ def test_a_row_that_came_after_the_export_stays(okla: Okla) -> None:
         rows = exported(table)
         log(okla, NOON)
         assert table.delete(DAY, digested(rows)) == 1
-    assert okla.count(SERVICE, "Logs") == 1
+    assert okla.count_of("logs") == 1
 
 
 def test_a_row_that_has_changed_since_the_export_stays(okla: Okla) -> None:
     log(okla, NOON, NOON)
     with opened(okla) as table:
         rows = exported(table)
-        okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 1')
+        okla.change("logs", okla.log_id(1), message="resolved")
         assert table.delete(DAY, digested(rows)) == 1
-    assert okla.execute(SERVICE, 'SELECT "Message" FROM "Logs"') == [("resolved",)]
+    assert okla.execute(SERVICE, f"SELECT {okla['logs']['message']} FROM {okla['logs']}") == [("resolved",)]
 
 
 def test_a_row_that_somebody_holds_stays_and_nobody_waits(okla: Okla) -> None:
@@ -129,7 +158,7 @@ def test_a_row_that_somebody_holds_stays_and_nobody_waits(okla: Okla) -> None:
     with opened(okla) as table:
         rows = exported(table)
         with okla.connect(SERVICE) as connection, connection.transaction():
-            connection.execute('SELECT 1 FROM "Logs" WHERE "Id" = 2 FOR UPDATE')
+            hold(okla, connection)
             assert table.delete(DAY, digested(rows)) == 1
         assert table.delete(DAY, digested(rows)) == 1
 
@@ -183,7 +212,7 @@ def test_a_column_of_any_type_is_exported_on_one_line_and_found_unchanged(other_
 
 
 def test_json_nested_deeper_than_python_reads_it_is_no_obstacle(okla: Okla) -> None:
-    log(okla, NOON, Properties="[" * 3_000 + "]" * 3_000)
+    log(okla, NOON, more="[" * 3_000 + "]" * 3_000)
     with opened(okla) as table:
         assert table.delete(DAY, digested(exported(table))) == 1
 
@@ -208,25 +237,20 @@ def test_a_partitioned_table_in_a_schema_of_its_own_is_one_table(other_table: Ok
 
 
 def test_rows_that_do_not_count_are_neither_counted_nor_exported(okla: Okla) -> None:
-    log(okla, NOON, "-infinity", Level="Error")
-    log(okla, NOON, "-infinity", Level="Audit")
-    logs = replace(ORIGINAL.logs[0], only={"Level": ["Error", "Critical"]})
+    log(okla, NOON, "-infinity", kind="Error")
+    log(okla, NOON, "-infinity", kind="Audit")
+    logs = replace(okla.mapping.logs[0], only={okla["logs"].columns["kind"]: ["Error", "Critical"]})
     with opened(okla, logs) as table:
         assert table.days(CUTOFF) == [(DAY, 1)]
         assert table.count_without_day() == 1
-        assert [id for id, _line in exported(table)] == ["1"]
+        assert [id for id, _line in exported(table)] == [okla.log_id(1)]
 
 
 def test_many_rows_are_exported_in_batches_and_in_order(okla: Okla) -> None:
-    okla.execute(
-        SERVICE,
-        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message")'
-        " SELECT '2026-08-20 16:00+00'::timestamptz + n * interval '1 ms', 'i', 's', n::text"
-        " FROM generate_series(1, 5001) n",
-    )
+    repeat(okla, 5_001)
     with opened(okla) as table:
         rows = exported(table)
-        assert [int(id) for id, _line in rows] == list(range(1, 5002))
+        assert [id for id, _line in rows] == [okla.log_id(number) for number in range(1, 5_002)]
         assert table.delete(DAY, digested(rows)) == 5001
 
 
@@ -234,20 +258,16 @@ def test_rows_that_are_still_as_they_were_read_are_counted_whoever_holds_them(ok
     log(okla, NOON, NOON, NOON, NOON)
     with opened(okla) as table:
         rows = exported(table)
-        okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 1')
-        okla.execute(SERVICE, 'DELETE FROM "Logs" WHERE "Id" = 4')
+        okla.change("logs", okla.log_id(1), message="resolved")
+        okla.execute(SERVICE, f"DELETE FROM {okla['logs']} WHERE {okla['logs']['id']} = %s", [okla.log_id(4)])
         with okla.connect(SERVICE) as connection, connection.transaction():
-            connection.execute('SELECT 1 FROM "Logs" WHERE "Id" = 2 FOR UPDATE')
+            hold(okla, connection)
             assert table.count_same(DAY, digested(rows)) == 2
 
 
 def test_wide_rows_need_little_memory(okla: Okla) -> None:
     """1,500 of 64 KB, 98 MB together; 2,000 at once were all of them, twice."""
-    okla.execute(
-        SERVICE,
-        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message")'
-        " SELECT '2026-08-20 16:00+00', 'i', 's', repeat('0123456789abcdef', 4096) FROM generate_series(1, 1500)",
-    )
+    repeat(okla, 1_500, message="0123456789abcdef" * 4_096)
     process, wide, most = psutil.Process(), 0, 0
     with opened(okla) as table:
         before = process.memory_info().rss
@@ -261,17 +281,35 @@ def test_wide_rows_need_little_memory(okla: Okla) -> None:
 
 # --- What is missing -------------------------------------------------------------------------------------------------
 def test_a_missing_column_is_named(okla: Okla) -> None:
-    wrong = replace(ORIGINAL.logs[0], columns={"id": "Id", "at": "OccurredAt"})
+    wrong = replace(okla.mapping.logs[0], columns={"id": okla["logs"].columns["id"], "at": "OccurredAt"})
     with pytest.raises(MappingError, match='no column "OccurredAt"'), opened(okla, wrong):
         pass
 
 
 def test_a_database_that_is_away_is_named(okla: Okla) -> None:
-    away = Okla({**okla.addresses, SERVICE: {**okla.addresses[SERVICE], "port": "1"}})
+    away = Okla({**okla.addresses, SERVICE: {**okla.addresses[SERVICE], "port": "1"}}, okla.schema)
     with pytest.raises(ServiceDatabaseError, match="ERRORSERVICE_DATABASE_CONNECTION_STRING") as told, opened(away):
         pass
     assert not told.value.permanent
 
 
-def test_sources_are_named_by_database_and_table(okla: Okla) -> None:
-    assert list(Logs(ServiceDatabases({}), ORIGINAL).sources) == [SOURCE]
+def test_sources_are_named_by_database_and_table() -> None:
+    assert list(Logs(ServiceDatabases({}), mapping_named("original")).sources) == ["errorservice.Logs"]
+    assert list(Logs(ServiceDatabases({}), mapping_named("okla")).sources) == [
+        "errorservice.error_logs", "auditservice.audit.audit_logs", "auditservice.audit.audit_events",
+    ]  # fmt: skip
+
+
+def test_a_table_that_is_only_archived_lets_no_row_go(okla: Okla) -> None:
+    log(okla, NOON)
+    with opened(okla, replace(okla.mapping.logs[0], archive_only=True)) as table:
+        rows = digested(exported(table))
+        with pytest.raises(GatewayError, match="only archived: no row of it may be deleted"):
+            table.delete(DAY, rows)
+    assert okla.count_of("logs") == 1
+
+
+def test_days_may_be_asked_for_from_one_on(okla: Okla) -> None:
+    log(okla, NOON - timedelta(days=1), NOON, NOON + timedelta(days=1))
+    with opened(okla) as table:
+        assert [day for day, _count in table.days(CUTOFF, since=DAY)] == [DAY, DAY + timedelta(days=1)]

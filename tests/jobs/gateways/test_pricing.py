@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -47,7 +48,22 @@ def test_the_agent_is_asked_by_its_contract(httpserver: HTTPServer) -> None:
     answer = {"precioMinimoDop": 1, "precioSugeridoDop": 2_450_000.125, "precioSugeridoUsd": 41_880, "confianza": 0.8}
     httpserver.expect_request(AGENT, method="GET", query_string=asked).respond_with_json(answer)
     price = agent(httpserver.url_for("")).ask(QUESTION)
-    assert price == MarketPrice(dop=Decimal("2450000.12"), usd=Decimal("41880.00"))
+    assert price == MarketPrice(dop=Decimal("2450000.12"), usd=Decimal("41880.00"), confidence=Decimal("0.8"))
+
+
+@pytest.mark.parametrize("condition", ["new", "certified"])
+def test_a_vehicle_that_is_not_used_is_asked_about_as_what_it_is(httpserver: HTTPServer, condition: str) -> None:
+    question = replace(QUESTION, condition=condition)
+    httpserver.expect_request(AGENT).respond_with_json({"precioSugeridoDop": 1})
+    agent(httpserver.url_for("")).ask(question)
+    assert httpserver.log[0][0].args["condition"] == condition
+    assert str(question).endswith(f"25000 km, {condition}")
+
+
+@pytest.mark.parametrize("confidence", [None, "0.8", True, -0.1, 1.1, 82])
+def test_a_confidence_that_is_no_share_of_one_spoils_no_price(httpserver: HTTPServer, confidence: Any) -> None:
+    httpserver.expect_request(AGENT).respond_with_json({"precioSugeridoDop": 1, "confianza": confidence})
+    assert agent(httpserver.url_for("")).ask(QUESTION) == MarketPrice(dop=Decimal(1))
 
 
 def test_its_twin_is_asked_by_its_contract(httpserver: HTTPServer) -> None:
@@ -60,8 +76,8 @@ def test_its_twin_is_asked_by_its_contract(httpserver: HTTPServer) -> None:
 
 def test_each_currency_has_its_own_price_and_others_have_none() -> None:
     price = MarketPrice(dop=Decimal(58), usd=Decimal(1))
-    assert [price.in_currency(currency) for currency in ("DOP", "USD", "EUR")] == [Decimal(58), Decimal(1), None]
-    assert MarketPrice(usd=Decimal(1)).in_currency("DOP") is None
+    assert price.by_currency == {"DOP": Decimal(58), "USD": Decimal(1)}
+    assert MarketPrice(usd=Decimal(1)).by_currency == {"USD": Decimal(1)}
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,36 @@
 """The mapping of other services' names: what is missing is told exactly, and what must be written along is."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import sql
 
-from jobs.gateways.appointments import Appointments
-from jobs.gateways.databases import ServiceDatabases
-from jobs.gateways.tables import ORIGINAL, MappingError, Mark, Stamp, Table, check, mapping_named, one_of, variable_of
+from jobs.gateways.appointments import AppointmentBook, Appointments
+from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
+from jobs.gateways.mappings import mapping_named
+from jobs.gateways.mappings.inspection import tables_of
+from jobs.gateways.tables import MappingError, Mark, Stamp, Table, check, one_of, variable_of
 from tests.okla import Okla
 
+ORIGINAL = mapping_named("original")
 
-def test_the_original_mapping_fits_the_original_schema(okla: Okla) -> None:
-    tables = [
-        *ORIGINAL.tokens,
-        ORIGINAL.appointments,
-        ORIGINAL.vehicles,
-        ORIGINAL.prices,
-        ORIGINAL.users,
-        *ORIGINAL.logs,
-    ]
-    for table in tables:
+
+def test_each_mapping_fits_its_schema(okla_of_this_process: Callable[[str], Okla], every_schema: str) -> None:
+    okla = okla_of_this_process(every_schema)
+    for _room, table in tables_of(okla.mapping):
         with okla.connect(table.database) as connection:
             check(connection, [table])
+
+
+def test_the_other_mapping_fits_neither(okla_of_this_process: Callable[[str], Okla]) -> None:
+    for schema, other in (("original", "okla"), ("okla", "original")):
+        vehicles = mapping_named(other).vehicles
+        with okla_of_this_process(schema).connect(vehicles.database) as connection, pytest.raises(MappingError):
+            check(connection, [vehicles])
 
 
 def test_all_that_is_missing_is_told_at_once(okla: Okla) -> None:
@@ -71,11 +77,6 @@ def test_another_schema_needs_another_mapping_and_no_other_code(
     okla: Okla, connection: psycopg.Connection[object]
 ) -> None:
     """A mark that is an instant, a status that is a number, rows that are deleted softly, columns to be stamped."""
-    from datetime import date
-
-    from jobs.gateways.appointments import AppointmentBook
-    from jobs.gateways.databases import ServiceDatabase
-
     table = Table(
         "appointmentservice",
         "visits",
@@ -105,11 +106,6 @@ def test_names_and_values_cannot_break_out(okla: Okla) -> None:
         assert table["id"].as_string(connection) == '"c""d"'
         assert "'it''s'" in table.counts.as_string(connection)
         assert one_of(sql.Identifier("x"), []).as_string(connection) == "FALSE"
-
-
-def test_an_unknown_mapping_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"SCHEDULER_TABLE_MAPPING is 'other'; choose from: original"):
-        mapping_named("other")
 
 
 def test_the_variable_of_a_database_is_the_services_name() -> None:

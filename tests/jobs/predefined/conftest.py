@@ -9,6 +9,16 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from tests.okla import Okla
+
+FAST = {"requestsPerSecond": 1_000}  # of SyncVehiclePricesJob
+
+
+@pytest.fixture
+def schema(every_schema: str) -> str:
+    """What a predefined job does holds for the tables of every mapping."""
+    return every_schema
+
 
 @dataclass
 class NotificationPeer:
@@ -63,3 +73,39 @@ def notifications(httpserver: HTTPServer, configured: Callable[..., None]) -> It
         SCHEDULER_SMTP_URL="",
     )
     yield peer
+
+
+@dataclass
+class Market:
+    """Says what each model costs; `scripted` answers come first, one a question. `before` is called with each."""
+
+    asked: list[dict[str, str]] = field(default_factory=list)
+    before: Callable[[], object] = lambda: None
+    scripted: list[Response] = field(default_factory=list)
+    by_model: dict[str, Response] = field(default_factory=dict)
+
+    def answer(self, request: Request) -> Response:
+        self.before()
+        self.asked.append(dict(request.args))
+        if self.scripted:
+            return self.scripted.pop(0)
+        return self.by_model.get(request.args["model"]) or price(1_170_000, 20_000)
+
+    @property
+    def models(self) -> list[str]:
+        return [question["model"] for question in self.asked]
+
+
+def price(dop: Any, usd: Any, **more: Any) -> Response:
+    return Response(
+        json.dumps({"precioSugeridoDop": dop, "precioSugeridoUsd": usd, **more}), content_type="application/json"
+    )
+
+
+@pytest.fixture
+def market(httpserver: HTTPServer, configured: Callable[..., None], okla: Okla) -> Market:
+    """The gateways pointed at a market-price service."""
+    market = Market()
+    httpserver.expect_request("/api/pricing-agent/quick-check").respond_with_handler(market.answer)
+    configured(SCHEDULER_PRICING_AGENT_URL=httpserver.url_for("").rstrip("/"), SCHEDULER_PRICING_ML_URL="")
+    return market

@@ -14,8 +14,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models.functions import Now
 
-from executions.models import JobExecution
+from executions.models import Alert, JobExecution
 from jobs.backup_retention import Backup
+from jobs.guardrails import STATE
+from jobs.models import JobState, ScheduledJob
 from tests.jobs.conftest import Ran
 from tests.jobs.gateways.test_backups import wheels_folder
 from tests.okla import Okla
@@ -27,6 +29,12 @@ Run = Callable[..., Ran]
 Configured = Callable[..., None]
 
 pytestmark = pytest.mark.usefixtures("s3_key")
+
+
+@pytest.fixture
+def schema() -> str:
+    """A dump is one whatever its tables are called."""
+    return "original"
 
 
 @pytest.fixture
@@ -193,7 +201,7 @@ def test_all_are_tried_and_then_the_run_fails_loudly(
     ran = run_job(JOB, databases=["userservice", "authservice", "vehiclessaleservice"])
     assert (ran.status, ran.outcome.can_retry) == ("Failed", can_retry)
     message = str(ran.outcome.error_message)
-    assert message.startswith("1 of 3 databases have no new backup: userservice: ") and words in message
+    assert message.startswith("1 of 3 databases have no good new backup: userservice: ") and words in message
     assert "USERSERVICE_DATABASE_CONNECTION_STRING" in message
     assert list(databases(ran)) == ["authservice", "vehiclessaleservice"]
     assert words in ran.result["failed"]["userservice"]
@@ -267,6 +275,50 @@ def test_two_backups_in_one_second_do_not_overwrite_one_another(okla: Okla, cold
     assert {name: (cold / name).read_bytes() for name in names(cold)} == before
 
 
+# --- Guardrails ------------------------------------------------------------------------------------------------------
+def had(sizes: list[int], database: str = "authservice") -> None:
+    """As if these had been the sizes of the job's last good runs."""
+    history = {f"bytes in the backup of {database}": [[f"run {number}", size] for number, size in enumerate(sizes)]}
+    JobState.objects.update_or_create(job=ScheduledJob.objects.get(), key=STATE, defaults={"value": history})
+
+
+@pytest.mark.parametrize(("usual", "is_far"), [(50 * 2**20, True), (1_000, False)])
+def test_a_backup_of_another_size_than_the_last_good_ones_is_told_of(
+    okla: Okla, cold: Path, run_job: Run, usual: int, is_far: bool
+) -> None:
+    """Half a dump is a table that is gone; but small ones vary."""
+    assert "warnings" not in run_job(JOB, databases=["authservice"]).result
+    had([usual, usual, usual + 1])
+    wait_for_another_second()
+    ran = run_job(JOB, databases=["authservice"])
+    assert ran.status == "Completed"
+    alerts = list(Alert.objects.filter(closed_at=None).values_list("subject", "message"))
+    if not is_far:
+        assert "warnings" not in ran.result and alerts == []
+        return
+    size = ran.result["bytes"]
+    told = f"bytes in the backup of authservice: {size:,}, far from the usual 52,428,800"
+    assert ran.result["warnings"][0].startswith(told)
+    assert alerts == [("Unusual: bytes in the backup of authservice", ran.result["warnings"][0])]
+    had([size] * 3)
+    wait_for_another_second()
+    assert "warnings" not in run_job(JOB, databases=["authservice"]).result
+    assert not Alert.objects.filter(closed_at=None).exists()
+
+
+def test_a_run_that_fails_is_told_of_and_counts_for_nothing(
+    okla: Okla, cold: Path, configured: Configured, run_job: Run
+) -> None:
+    run_job(JOB, databases=["authservice"])
+    had([50 * 2**20] * 3)
+    configured(SCHEDULER_SERVICE_DATABASES={"authservice": okla.addresses["authservice"]})
+    wait_for_another_second()
+    ran = run_job(JOB, databases=["authservice", "userservice"])
+    assert ran.status == "Failed" and "bytes in the backup of authservice" in ran.result["warnings"][0]
+    (kept,) = JobState.objects.get(key=STATE).value.values()
+    assert [value for _at, value in kept] == [50 * 2**20] * 3
+
+
 # --- Where it must stop ----------------------------------------------------------------------------------------------
 def test_without_a_place_for_backups_nothing_is_dumped(okla: Okla, configured: Configured, run_job: Run) -> None:
     configured(SCHEDULER_BACKUP_URL="", SCHEDULER_ARCHIVE_URL="")
@@ -333,8 +385,11 @@ def test_a_work_folder_that_is_none_is_named(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_cancelled_while_it_dumps_ends_the_program(okla: Okla, cold: Path, run_job: Run) -> None:
-    """A table that somebody holds for himself keeps pg_dump waiting."""
+@pytest.mark.parametrize("check", ["off", "always"])
+def test_a_run_that_is_cancelled_while_it_dumps_ends_the_program(
+    okla: Okla, cold: Path, run_job: Run, check: str
+) -> None:
+    """A table that somebody holds for himself keeps pg_dump waiting, or the count of the rows before it."""
     with okla.connect("authservice") as session, session.transaction():
         session.execute('LOCK TABLE "RefreshTokens" IN ACCESS EXCLUSIVE MODE')
 
@@ -348,7 +403,7 @@ def test_a_run_that_is_cancelled_while_it_dumps_ends_the_program(okla: Okla, col
 
         somebody = threading.Thread(target=cancel_once_it_waits)
         somebody.start()
-        ran = run_job(JOB, databases=["authservice"])
+        ran = run_job(JOB, databases=["authservice"], restoreCheck=check)
         somebody.join()
     assert ran.status == "Cancelled"
     assert names(cold) == [] and list((cold.parent / "work").iterdir()) == []
@@ -363,6 +418,9 @@ def test_a_run_that_is_cancelled_while_it_dumps_ends_the_program(okla: Okla, col
         {"keepCount": 0},
         {"keepDays": 0},
         {"storageClass": ""},
+        {"restoreCheck": "daily"},
+        {"restoreCheckDatabase": "host=x dbname=y"},
+        {"restoreCheckServer": "../etc"},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(run_job: Run, parameters: dict[str, Any]) -> None:

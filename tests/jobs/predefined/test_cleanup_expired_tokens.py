@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -12,24 +11,13 @@ from tests.okla import Okla
 
 NOW = datetime(2026, 11, 25, 7, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+ROOMS = ("refresh_tokens", "verification_tokens")
 
 
 def fill(okla: Okla, *, expired: int, valid: int) -> None:
-    for table, kind in (("RefreshTokens", str), ("VerificationTokens", lambda key: key)):
-        extra = {"UserId": "u"} if table == "RefreshTokens" else {"Email": "a@okla.com.do", "Type": 1}
-        okla.insert(
-            "authservice",
-            table,
-            [
-                {
-                    "Id": kind(uuid4()),
-                    "Token": str(uuid4()),
-                    "ExpiresAt": NOW + (-SECOND if n < expired else SECOND),
-                    **extra,
-                }
-                for n in range(expired + valid)
-            ],
-        )
+    for room in ROOMS:
+        for number in range(expired + valid):
+            okla.add(room, at=NOW + (-SECOND if number < expired else SECOND))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 1000])
@@ -40,21 +28,20 @@ def test_expired_tokens_of_both_kinds_go_and_the_others_stay(
     ran = run_job("CleanupExpiredTokensJob", at=NOW, batchSize=batch_size)
     assert ran.status == "Completed", ran.output
     assert ran.result == {"deleted": 12, "tables": {"RefreshTokens": 6, "VerificationTokens": 6}}
-    for table in ("RefreshTokens", "VerificationTokens"):
-        assert okla.count("authservice", table) == okla.count("authservice", table, f"\"ExpiresAt\" >= '{NOW}'") == 4
+    for room in ROOMS:
+        assert okla.count_of(room) == okla.count_of(room, f"{okla[room]['at']} >= '{NOW}'") == 4
     assert run_job("CleanupExpiredTokensJob", at=NOW).result["deleted"] == 0
     assert "RefreshTokens: 6 deleted" in ran.output
 
 
 def test_a_token_that_expires_at_this_very_instant_is_not_expired_yet(okla: Okla, run_job: Callable[..., Ran]) -> None:
-    row = {"Id": "1", "Token": "t", "UserId": "u", "ExpiresAt": NOW}
-    okla.insert("authservice", "RefreshTokens", [row])
+    okla.add("refresh_tokens", at=NOW)
     assert run_job("CleanupExpiredTokensJob", at=NOW).result["deleted"] == 0
 
 
 def test_a_timestamp_of_minus_infinity_is_expired_and_breaks_nothing(okla: Okla, run_job: Callable[..., Ran]) -> None:
-    rows = [{"Id": str(n), "Token": str(n), "UserId": "u", "ExpiresAt": "-infinity"} for n in range(5)]
-    okla.insert("authservice", "RefreshTokens", rows)
+    for _number in range(5):
+        okla.add("refresh_tokens", at="-infinity")
     assert run_job("CleanupExpiredTokensJob", at=NOW, batchSize=2).result["deleted"] == 5
 
 
@@ -62,13 +49,13 @@ def test_a_dry_run_counts_and_deletes_nothing(okla: Okla, run_job: Callable[...,
     fill(okla, expired=3, valid=1)
     ran = run_job("CleanupExpiredTokensJob", at=NOW, dryRun=True)
     assert (ran.result["deleted"], ran.result["wouldDelete"]) == (0, 6)
-    assert okla.count("authservice", "RefreshTokens") == 4
+    assert okla.count_of("refresh_tokens") == 4
 
 
 def test_a_token_that_somebody_holds_is_left_for_the_next_run(okla: Okla, run_job: Callable[..., Ran]) -> None:
     fill(okla, expired=3, valid=0)
     with okla.connect("authservice") as connection, connection.transaction():
-        connection.execute('SELECT 1 FROM "RefreshTokens" LIMIT 1 FOR UPDATE')
+        connection.execute(f"SELECT 1 FROM {okla['refresh_tokens']} LIMIT 1 FOR UPDATE")
         assert run_job("CleanupExpiredTokensJob", at=NOW).result["deleted"] == 5
     assert run_job("CleanupExpiredTokensJob", at=NOW).result["deleted"] == 1
 
@@ -91,7 +78,7 @@ def test_a_missing_column_is_named_before_anything_is_deleted(okla: Okla, run_jo
         message = str(ran.outcome.error_message)
         assert 'table "VerificationTokens" of database authservice has no column "ExpiresAt"' in message
         assert '"expires_at"' in message
-        assert okla.count("authservice", "RefreshTokens") == 2
+        assert okla.count_of("refresh_tokens") == 2
     finally:
         okla.execute("authservice", 'ALTER TABLE "VerificationTokens" RENAME COLUMN expires_at TO "ExpiresAt"')
 

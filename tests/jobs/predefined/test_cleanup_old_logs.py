@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from executions.models import JobExecution
-from jobs.gateways.tables import MAPPINGS, ORIGINAL
 from tests.jobs.conftest import Ran
 from tests.okla import Okla
 from tests.s3 import REGION, Between, Bucket, Reply, S3Server, problem
@@ -26,7 +24,7 @@ from tests.s3 import REGION, Between, Bucket, Reply, S3Server, problem
 JOB, SERVICE = "CleanupOldLogsJob", "errorservice"
 NOW = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)  # 01:00 in Santo Domingo
 FIRST_KEPT = datetime(2026, 8, 27, 4, 0, tzinfo=UTC)  # midnight there, 90 days ago
-FOLDER = f"logs/{SERVICE}/Logs/2026/08"
+COUNTED = ("rowsArchived", "rowsDeleted", "objects", "days", "rowsWithoutDay")
 Run = Callable[..., Ran]
 
 pytestmark = pytest.mark.usefixtures("s3_key")
@@ -47,23 +45,44 @@ def bucket(s3_server: S3Server, tmp_path: Path, okla: Okla, configured: Callable
     return bucket
 
 
+def source(okla: Okla) -> str:
+    return f"{SERVICE}.{okla['logs'].table}"
+
+
+def folder(okla: Okla) -> str:
+    """Where its objects of that month are."""
+    return f"logs/{SERVICE}/{okla['logs'].table}/2026/08"
+
+
+def index(okla: Okla) -> str:
+    return f"logs/{SERVICE}/{okla['logs'].table}/unfinished/2026-08-26.index.gz"
+
+
 def fill(okla: Okla, *, days: int = 3, each: int = 7, before: datetime = FIRST_KEPT) -> None:
     """Rows of so many days before an instant, the newest at the very last moment."""
+    logs = okla["logs"]
+    more = {"Service": "'gateway'"} if okla.schema == "original" else {"exception_type": "'System.Exception'"}
+    columns = {
+        logs["at"]: "%(before)s - day * interval '1 day' - n * interval '1 s' - interval '1 us'",
+        logs["kind"]: "'Error'",
+        logs["message"]: r"E'line\n' || day || ' ñ ' || n",
+        logs["more"]: "jsonb_build_object('n', n)",
+        **{f'"{name}"': value for name, value in more.items()},
+    }
     okla.execute(
         SERVICE,
-        'INSERT INTO "Logs" ("Timestamp", "Level", "Service", "Message", "Properties")'
-        " SELECT %(before)s - day * interval '1 day' - n * interval '1 s' - interval '1 us', 'Error', 'gateway',"
-        " E'line\\n' || day || ' ñ ' || n, jsonb_build_object('n', n)"
+        f"INSERT INTO {logs} ({', '.join(columns)}) SELECT {', '.join(columns.values())}"
         " FROM generate_series(0, %(days)s - 1) AS day, generate_series(0, %(each)s - 1) AS n",
         {"before": before, "days": days, "each": each},
     )
 
 
-def rows(okla: Okla) -> Counter[str]:
+def rows(okla: Okla, room: str = "logs") -> Counter[str]:
     """What the table holds, row by row as PostgreSQL writes them in UTC."""
-    with okla.connect(SERVICE) as session:
+    with okla.connect(okla[room].service) as session:
         session.execute("SET timezone = 'UTC'")
-        return Counter(line for (line,) in session.execute('SELECT row_to_json(l)::text FROM "Logs" l').fetchall())
+        found = session.execute(f"SELECT row_to_json(l)::text FROM {okla[room]} l").fetchall()
+        return Counter(line for (line,) in found)
 
 
 def archived(cold: Path) -> Counter[str]:
@@ -87,18 +106,16 @@ def test_old_rows_are_archived_day_by_day_and_deleted(okla: Okla, cold: Path, ru
     fill(okla, days=2, each=2, before=FIRST_KEPT + timedelta(days=2))
     ran = run_job(JOB, at=NOW, batchSize=batch_size)
     assert ran.status == "Completed"
-    figures = {"rowsArchived": 21, "rowsDeleted": 21, "objects": 3, "days": 3, "rowsWithoutDay": 0}
-    assert {name: ran.result[name] for name in figures} == figures
+    assert [ran.result[name] for name in COUNTED] == [21, 21, 3, 3, 0]
     assert archived(cold) == old
     assert rows(okla).total() == 4 and not rows(okla) & old
     assert names(cold) == [
-        f"{FOLDER}/2026-08-{day}.{kind}" for day in (24, 25, 26) for kind in ("jsonl.gz", "manifest.json")
+        f"{folder(okla)}/2026-08-{day}.{kind}" for day in (24, 25, 26) for kind in ("jsonl.gz", "manifest.json")
     ]
     assert ran.result["bytes"] == sum(path.stat().st_size for path in cold.rglob("*.jsonl.gz"))
-    assert ran.result["sources"][0]["source"] == "errorservice.Logs"
-    assert f"errorservice.Logs, 2026-08-24: 7 rows archived as {cold}/{FOLDER}/2026-08-24.jsonl.gz, 7 deleted" in (
-        ran.output
-    )
+    assert ran.result["sources"][0]["source"] == source(okla)
+    location = f"{cold}/{folder(okla)}/2026-08-24.jsonl.gz"
+    assert f"{source(okla)}, 2026-08-24: 7 rows archived as {location}, 7 deleted" in ran.output
 
 
 def test_a_second_run_finds_nothing_to_do(okla: Okla, cold: Path, run_job: Run) -> None:
@@ -113,10 +130,9 @@ def test_a_second_run_finds_nothing_to_do(okla: Okla, cold: Path, run_job: Run) 
 
 def test_whole_days_of_santo_domingo_are_kept(okla: Okla, cold: Path, run_job: Run) -> None:
     for instant in (FIRST_KEPT, FIRST_KEPT - timedelta(microseconds=1)):
-        row = {"Timestamp": instant, "Level": "i", "Service": "s", "Message": "m"}
-        okla.insert(SERVICE, "Logs", [row])
+        okla.add("logs", at=instant)
     assert run_job(JOB, at=NOW).result["rowsDeleted"] == 1
-    assert okla.execute(SERVICE, 'SELECT "Timestamp" FROM "Logs"') == [(FIRST_KEPT,)]
+    assert okla.execute(SERVICE, f"SELECT {okla['logs']['at']} FROM {okla['logs']}") == [(FIRST_KEPT,)]
     late_evening_there = datetime(2026, 11, 26, 3, 59, tzinfo=UTC)
     assert run_job(JOB, at=late_evening_there).result["rowsDeleted"] == 0
     assert run_job(JOB, at=late_evening_there + timedelta(minutes=1)).result["rowsDeleted"] == 1
@@ -125,13 +141,13 @@ def test_whole_days_of_santo_domingo_are_kept(okla: Okla, cold: Path, run_job: R
 def test_the_manifest_says_what_is_in_the_object(okla: Okla, cold: Path, run_job: Run) -> None:
     fill(okla, days=1)
     run_job(JOB, at=NOW)
-    manifest = json.loads((cold / f"{FOLDER}/2026-08-26.manifest.json").read_text())
-    content = (cold / f"{FOLDER}/2026-08-26.jsonl.gz").read_bytes()
+    manifest = json.loads((cold / f"{folder(okla)}/2026-08-26.manifest.json").read_text())
+    content = (cold / f"{folder(okla)}/2026-08-26.jsonl.gz").read_bytes()
     assert datetime.fromisoformat(manifest.pop("created")).tzinfo
     assert manifest == {
-        "source": "errorservice.Logs", "day": "2026-08-26", "timeZone": "America/Santo_Domingo", "rows": 7,
-        "object": f"{FOLDER}/2026-08-26.jsonl.gz", "bytes": len(content), "firstId": "1", "lastId": "7",
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "source": source(okla), "day": "2026-08-26", "timeZone": "America/Santo_Domingo", "rows": 7,
+        "object": f"{folder(okla)}/2026-08-26.jsonl.gz", "bytes": len(content), "firstId": okla.log_id(1),
+        "lastId": okla.log_id(7), "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
 
 
@@ -151,11 +167,11 @@ def test_rows_go_to_s3_in_the_storage_class_asked_for(okla: Okla, bucket: Bucket
 def test_rows_without_a_real_time_are_left_alone_and_told_of(okla: Okla, cold: Path, run_job: Run) -> None:
     fill(okla, days=1)
     for instant in ("-infinity", "0001-01-01 00:00+00"):
-        okla.insert(SERVICE, "Logs", [{"Timestamp": instant, "Level": "i", "Service": "s", "Message": "m"}])
+        okla.add("logs", at=instant)
     ran = run_job(JOB, at=NOW)
     assert (ran.result["rowsDeleted"], ran.result["rowsWithoutDay"]) == (7, 2)
-    assert "WARNING errorservice.Logs: 2 rows without a real time are left alone" in ran.output
-    assert okla.count(SERVICE, "Logs") == 2
+    assert f"WARNING {source(okla)}: 2 rows without a real time are left alone" in ran.output
+    assert okla.count_of("logs") == 2
 
 
 def test_a_dry_run_counts_by_day_and_does_nothing(okla: Okla, cold: Path, run_job: Run) -> None:
@@ -164,15 +180,16 @@ def test_a_dry_run_counts_by_day_and_does_nothing(okla: Okla, cold: Path, run_jo
     assert (ran.result["wouldArchive"], ran.result["rowsDeleted"]) == (14, 0)
     assert ran.result["sources"][0]["wouldArchive"] == {"2026-08-25": 7, "2026-08-26": 7}
     assert "2026-08-25: 7 rows would be archived and deleted" in ran.output
-    assert okla.count(SERVICE, "Logs") == 14 and not cold.exists()
+    assert okla.count_of("logs") == 14 and not cold.exists()
 
 
 def test_only_the_sources_named_are_cleaned(okla: Okla, cold: Path, run_job: Run) -> None:
     fill(okla, days=1)
-    assert run_job(JOB, at=NOW, sources=["errorservice.Logs"]).result["rowsDeleted"] == 7
+    assert run_job(JOB, at=NOW, sources=[source(okla)]).result["rowsDeleted"] == 7
     ran = run_job(JOB, at=NOW, sources=["errorservice.Lugs"])
     assert ran.status == "Failed" and not ran.outcome.can_retry
-    assert "sources: errorservice.Lugs is not known; choose from errorservice.Logs." in str(ran.outcome.error_message)
+    told = f"sources: errorservice.Lugs is not known; choose from {source(okla)}"
+    assert told in str(ran.outcome.error_message)
 
 
 # --- Days that come back ---------------------------------------------------------------------------------------------
@@ -184,19 +201,22 @@ def test_late_rows_of_an_archived_day_become_its_next_part(okla: Okla, cold: Pat
         fill(okla, days=1, each=number)
         old += rows(okla)
         assert run_job(JOB, at=NOW).result["rowsDeleted"] == number
-        assert f"{FOLDER}/2026-08-26.part-{number}.manifest.json" in names(cold)
-    assert archived(cold) == old and okla.count(SERVICE, "Logs") == 0
+        assert f"{folder(okla)}/2026-08-26.part-{number}.manifest.json" in names(cold)
+    assert archived(cold) == old and okla.count_of("logs") == 0
 
 
 @contextmanager
 def deleting_fails_after(okla: Okla, most: int) -> Iterator[None]:
     """The table refuses to let go of more than the first so many rows, and the run ends there."""
+    logs = okla["logs"]
     okla.execute(
         SERVICE,
         f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF old."Id" > {most} THEN RAISE EXCEPTION 'no more' USING ERRCODE = 'lock_not_available'; END IF;
+            IF old.{logs["id"]} > '{okla.log_id(most)}' THEN
+                RAISE EXCEPTION 'no more' USING ERRCODE = 'lock_not_available';
+            END IF;
             RETURN old; END $$;
-        CREATE TRIGGER refuse BEFORE DELETE ON "Logs" FOR EACH ROW EXECUTE FUNCTION refuse()""",
+        CREATE TRIGGER refuse BEFORE DELETE ON {logs} FOR EACH ROW EXECUTE FUNCTION refuse()""",
     )
     try:
         yield
@@ -217,9 +237,9 @@ def test_a_run_that_ends_between_archive_and_delete_is_taken_up_where_it_was(
     assert rows(okla) == old == archived(cold)
     again = run_job(JOB, at=NOW)
     assert (again.status, again.result["rowsDeleted"], again.result["objects"]) == ("Completed", 7, 0)
-    assert f"taking up {FOLDER}/2026-08-26.jsonl.gz where a run has ended" in again.output
-    assert archived(cold) == old and okla.count(SERVICE, "Logs") == 0
-    assert names(cold) == [f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"]
+    assert f"taking up {folder(okla)}/2026-08-26.jsonl.gz where a run has ended" in again.output
+    assert archived(cold) == old and okla.count_of("logs") == 0
+    assert names(cold) == [f"{folder(okla)}/2026-08-26.jsonl.gz", f"{folder(okla)}/2026-08-26.manifest.json"]
 
 
 def test_a_run_that_ends_among_its_deletes_archives_no_row_a_second_time(okla: Okla, cold: Path, run_job: Run) -> None:
@@ -232,8 +252,8 @@ def test_a_run_that_ends_among_its_deletes_archives_no_row_a_second_time(okla: O
     assert archived(cold) == old
     again = run_job(JOB, at=NOW, batchSize=2)
     assert (again.status, again.result["rowsDeleted"]) == ("Completed", 3)
-    assert archived(cold) == old and okla.count(SERVICE, "Logs") == 0
-    assert names(cold) == [f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"]
+    assert archived(cold) == old and okla.count_of("logs") == 0
+    assert names(cold) == [f"{folder(okla)}/2026-08-26.jsonl.gz", f"{folder(okla)}/2026-08-26.manifest.json"]
     assert ran.result["rowsDeleted"] + again.result["rowsDeleted"] == old.total()
 
 
@@ -241,14 +261,14 @@ def test_a_manifest_that_describes_something_else_stops_the_run_before_it_delete
     okla: Okla, cold: Path, run_job: Run
 ) -> None:
     fill(okla, days=1)
-    manifest = cold / f"{FOLDER}/2026-08-26.manifest.json"
+    manifest = cold / f"{folder(okla)}/2026-08-26.manifest.json"
     manifest.parent.mkdir(parents=True)
     for content in ("{}", "[]", "no JSON", '{"created": 1, "rows": 3}'):
         manifest.write_text(content)
         ran = run_job(JOB, at=NOW)
         assert ran.status == "Failed" and not ran.outcome.can_retry
         assert "describes something else than its object" in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 7
+    assert okla.count_of("logs") == 7
 
 
 def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_then_is(
@@ -258,7 +278,7 @@ def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_the
 
     def change_a_row(method: str, path: str, pass_on: Callable[[], Reply]) -> Reply:
         if method == "PUT" and path.endswith(".jsonl.gz"):
-            okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 3')
+            okla.change("logs", okla.log_id(3), message="resolved")
         return pass_on()
 
     with Between(s3_server, change_a_row).serving() as url:
@@ -268,11 +288,8 @@ def test_a_row_that_changes_while_it_is_archived_stays_and_is_archived_as_it_the
     assert "1 had changed, were in use or gone" in ran.output
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
     assert run_job(JOB, at=NOW).result["rowsDeleted"] == 1
-    kept = gzip.decompress(bucket.read(f"{FOLDER}/2026-08-26.part-2.jsonl.gz")).decode()
-    assert json.loads(kept)["Message"] == "resolved"
-
-
-INDEX = f"logs/{SERVICE}/Logs/unfinished/2026-08-26.index.gz"
+    kept = gzip.decompress(bucket.read(f"{folder(okla)}/2026-08-26.part-2.jsonl.gz")).decode()
+    assert json.loads(kept)[okla["logs"].columns["message"]] == "resolved"
 
 
 def stored_in(bucket: Bucket) -> Counter[str]:
@@ -316,9 +333,10 @@ def test_wherever_a_run_ends_each_row_is_in_one_object(
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
     assert run_job(JOB, at=NOW, batchSize=2).status == "Completed"
     assert stored_in(bucket) == old and old.total() == 7 + late
-    assert okla.count(SERVICE, "Logs") == 0 and INDEX not in bucket.keys
+    assert okla.count_of("logs") == 0 and index(okla) not in bucket.keys
 
 
+@pytest.mark.parametrize("schema", ["okla"])  # the longest of all: the steps are the same in every schema
 def test_runs_that_end_one_after_the_other_at_every_step_leave_each_row_in_one_object(
     s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run
 ) -> None:
@@ -330,14 +348,13 @@ def test_runs_that_end_one_after_the_other_at_every_step_leave_each_row_in_one_o
             fill(okla, days=1, each=5)
             ever |= rows(okla)
             ends = EndsAt(step, is_done=is_done)
-            newest = okla.execute(SERVICE, 'SELECT max("Id") FROM "Logs"')[0][0]
-            with Between(s3_server, ends).serving() as url, deleting_fails_after(okla, newest - step % 5):
+            with Between(s3_server, ends).serving() as url, deleting_fails_after(okla, ever.total() - step % 5):
                 configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
                 deleted += run_job(JOB, at=NOW, batchSize=2).result["rowsDeleted"]
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
     last = run_job(JOB, at=NOW, batchSize=2)
     assert last.status == "Completed" and deleted + last.result["rowsDeleted"] == ever.total() == 80
-    assert stored_in(bucket) == ever and okla.count(SERVICE, "Logs") == 0 and INDEX not in bucket.keys
+    assert stored_in(bucket) == ever and okla.count_of("logs") == 0 and index(okla) not in bucket.keys
 
 
 def test_a_row_that_is_in_use_goes_with_the_next_run_and_is_not_archived_again(
@@ -346,13 +363,13 @@ def test_a_row_that_is_in_use_goes_with_the_next_run_and_is_not_archived_again(
     fill(okla, days=1)
     old = rows(okla)
     with okla.connect(SERVICE) as session, session.transaction():
-        session.execute('SELECT 1 FROM "Logs" WHERE "Id" = 3 FOR UPDATE')
+        session.execute(f"SELECT 1 FROM {okla['logs']} WHERE {okla['logs']['id']} = %s FOR UPDATE", [okla.log_id(3)])
         for deleted in (6, 0):
             assert run_job(JOB, at=NOW).result["rowsDeleted"] == deleted
-        assert INDEX in names(cold)
+        assert index(okla) in names(cold)
     assert run_job(JOB, at=NOW).result["rowsDeleted"] == 1
     assert archived(cold) == old
-    assert names(cold) == [f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"]
+    assert names(cold) == [f"{folder(okla)}/2026-08-26.jsonl.gz", f"{folder(okla)}/2026-08-26.manifest.json"]
 
 
 def test_an_object_that_has_vanished_before_its_rows_went_is_made_again(okla: Okla, cold: Path, run_job: Run) -> None:
@@ -360,7 +377,7 @@ def test_an_object_that_has_vanished_before_its_rows_went_is_made_again(okla: Ok
     old = rows(okla)
     with deleting_fails_after(okla, 0):
         run_job(JOB, at=NOW)
-    (cold / f"{FOLDER}/2026-08-26.jsonl.gz").unlink()
+    (cold / f"{folder(okla)}/2026-08-26.jsonl.gz").unlink()
     ran = run_job(JOB, at=NOW)
     assert (ran.status, ran.result["rowsDeleted"]) == ("Completed", 7)
     assert archived(cold) == old
@@ -373,14 +390,14 @@ def test_rows_that_change_before_their_object_is_described_are_archived_as_they_
     with Between(s3_server, EndsAt(3, is_done=False)).serving() as url:
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         run_job(JOB, at=NOW)
-    okla.execute(SERVICE, 'UPDATE "Logs" SET "Message" = \'resolved\' WHERE "Id" = 3')
+    okla.change("logs", okla.log_id(3), message="resolved")
     old = rows(okla)
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
     ran = run_job(JOB, at=NOW)
     assert (ran.status, ran.result["rowsArchived"], ran.result["rowsDeleted"]) == ("Completed", 7, 7)
-    assert "WARNING errorservice.Logs, 2026-08-26: rows have changed since they were read" in ran.output
-    kept = gzip.decompress(bucket.read(f"{FOLDER}/2026-08-26.part-2.jsonl.gz")).decode()
-    assert Counter(kept.splitlines()) == old and INDEX not in bucket.keys
+    assert f"WARNING {source(okla)}, 2026-08-26: rows have changed since they were read" in ran.output
+    kept = gzip.decompress(bucket.read(f"{folder(okla)}/2026-08-26.part-2.jsonl.gz")).decode()
+    assert Counter(kept.splitlines()) == old and index(okla) not in bucket.keys
 
 
 @pytest.mark.parametrize(
@@ -390,21 +407,27 @@ def test_rows_that_change_before_their_object_is_described_are_archived_as_they_
 )
 def test_a_damaged_index_stops_the_run_before_it_deletes(okla: Okla, cold: Path, run_job: Run, content: bytes) -> None:
     fill(okla, days=1)
-    (cold / INDEX).parent.mkdir(parents=True)
-    (cold / INDEX).write_bytes(content)
+    (cold / index(okla)).parent.mkdir(parents=True)
+    (cold / index(okla)).write_bytes(content)
     ran = run_job(JOB, at=NOW)
     assert ran.status == "Failed" and not ran.outcome.can_retry
-    assert f"The index {INDEX} is damaged" in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 7
+    assert f"The index {index(okla)} is damaged" in str(ran.outcome.error_message)
+    assert okla.count_of("logs") == 7
 
 
 # --- Tables that keep their rows -------------------------------------------------------------------------------------
 @pytest.fixture
-def keeps_91_days(monkeypatch: pytest.MonkeyPatch, cold: Path, configured: Callable[..., None]) -> None:
+def keeps_91_days(okla: Okla, cold: Path, tmp_path: Path, configured: Callable[..., None]) -> None:
     """A mapping by which no log row may go within 91 days."""
-    logs = tuple(replace(table, kept_days=91) for table in ORIGINAL.logs)
-    monkeypatch.setitem(MAPPINGS, "keeping", replace(ORIGINAL, name="keeping", logs=logs))
-    configured(SCHEDULER_TABLE_MAPPING="keeping")
+    configured(SCHEDULER_TABLE_MAPPING=keeping_91_days(okla, tmp_path))
+
+
+def keeping_91_days(okla: Okla, folder: Path) -> str:
+    logs, path = okla["logs"], folder / "keeping.toml"
+    columns = ", ".join(f'{word} = "{logs.columns[word]}"' for word in ("id", "at"))
+    log = f'name = "{logs.table}"\ndatabase = "{SERVICE}"\ncolumns = {{ {columns} }}\nkept_days = 91'
+    path.write_text(f'extends = "{okla.schema}"\n\n[[logs]]\n{log}\n')
+    return str(path)
 
 
 @pytest.mark.parametrize(("days", "held_back"), [(90, 1), (1, 1), (91, 0)])
@@ -415,12 +438,12 @@ def test_no_parameter_makes_a_table_let_go_of_rows_that_it_has_to_keep(
     old = rows(okla)
     for is_dry_run in (True, False):
         ran = run_job(JOB, at=NOW, days=days, dryRun=is_dry_run)
-        (figures,) = ran.result["sources"]
+        figures = ran.result["sources"][0]
         assert (figures["firstKept"], figures["daysHeldBack"]) == ("2026-08-26", held_back)
         told = "2 rows of 1 days are held back: this table keeps its rows for 91 days" in ran.output
         assert told == bool(held_back)
     assert (ran.result["rowsDeleted"], ran.result["daysHeldBack"]) == (4, held_back)
-    assert archived(cold) == old - rows(okla) and okla.count(SERVICE, "Logs") == 2
+    assert archived(cold) == old - rows(okla) and okla.count_of("logs") == 2
 
 
 def test_a_longer_time_than_the_table_asks_for_is_the_jobs(
@@ -432,14 +455,12 @@ def test_a_longer_time_than_the_table_asks_for_is_the_jobs(
 
 
 def test_what_was_begun_before_a_table_had_to_keep_it_stays(
-    okla: Okla, cold: Path, configured: Callable[..., None], monkeypatch: pytest.MonkeyPatch, run_job: Run
+    okla: Okla, cold: Path, configured: Callable[..., None], tmp_path: Path, run_job: Run
 ) -> None:
     fill(okla, days=1)
     with deleting_fails_after(okla, 4):
         run_job(JOB, at=NOW, batchSize=2)
-    logs = tuple(replace(table, kept_days=91) for table in ORIGINAL.logs)
-    monkeypatch.setitem(MAPPINGS, "keeping", replace(ORIGINAL, name="keeping", logs=logs))
-    configured(SCHEDULER_TABLE_MAPPING="keeping")
+    configured(SCHEDULER_TABLE_MAPPING=keeping_91_days(okla, tmp_path))
     assert run_job(JOB, at=NOW).result["rowsDeleted"] == 0
     assert run_job(JOB, at=NOW + timedelta(days=1)).result["rowsDeleted"] == 3
     assert archived(cold).total() == 7
@@ -467,7 +488,7 @@ def test_two_runs_at_once_lose_nothing(
         first = run_job(JOB, at=NOW, batchSize=2)
     assert (first.status, second[0].status) == ("Completed", "Completed")
     assert first.result["rowsDeleted"] + second[0].result["rowsDeleted"] == old.total() == 21
-    assert okla.count(SERVICE, "Logs") == 0
+    assert okla.count_of("logs") == 0
     kept: Counter[str] = Counter()
     for key in bucket.keys:
         if key.endswith(".jsonl.gz"):
@@ -476,7 +497,7 @@ def test_two_runs_at_once_lose_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("moment", [INDEX, f"{FOLDER}/2026-08-26.jsonl.gz", f"{FOLDER}/2026-08-26.manifest.json"])
+@pytest.mark.parametrize("moment", ["2026-08-26.index.gz", "2026-08-26.jsonl.gz", "2026-08-26.manifest.json"])
 def test_two_runs_that_read_a_day_at_different_times_archive_no_row_twice(
     s3_server: S3Server, okla: Okla, bucket: Bucket, configured: Callable[..., None], run_job: Run, moment: str
 ) -> None:
@@ -500,7 +521,7 @@ def test_two_runs_that_read_a_day_at_different_times_archive_no_row_twice(
     assert (first.status, second[0].status) == ("Completed", "Completed")
     configured(SCHEDULER_ARCHIVE_URL=bucket.url)
     run_job(JOB, at=NOW)
-    assert okla.count(SERVICE, "Logs") == 0 and INDEX not in bucket.keys
+    assert okla.count_of("logs") == 0 and index(okla) not in bucket.keys
     assert stored_in(bucket) == old and old.total() == 8
 
 
@@ -512,11 +533,11 @@ def test_a_run_that_is_cancelled_stops_between_batches(okla: Okla, cold: Path, r
         SERVICE,
         "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql"
         " AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;"
-        ' CREATE TRIGGER slowly AFTER DELETE ON "Logs" EXECUTE FUNCTION slowly()',
+        f" CREATE TRIGGER slowly AFTER DELETE ON {okla['logs']} EXECUTE FUNCTION slowly()",
     )
 
     def cancel_once_it_deletes() -> None:
-        while okla.count(SERVICE, "Logs") == old.total():
+        while okla.count_of("logs") == old.total():
             pass
         JobExecution.objects.update(cancel_requested_at=Now())
         connection.close()
@@ -528,7 +549,7 @@ def test_a_run_that_is_cancelled_stops_between_batches(okla: Okla, cold: Path, r
     finally:
         somebody.join()
         okla.execute(SERVICE, "DROP FUNCTION slowly CASCADE")
-    left = okla.count(SERVICE, "Logs")
+    left = okla.count_of("logs")
     assert ran.status == "Cancelled" and 0 < left < old.total()
     assert set(old) - set(rows(okla)) <= set(archived(cold))
     assert run_job(JOB, at=NOW).result["rowsDeleted"] == left
@@ -544,19 +565,21 @@ def test_without_cold_storage_nothing_is_touched_and_the_variable_is_named(
     ran = run_job(JOB, at=NOW)
     assert ran.status == "Failed" and not ran.outcome.can_retry
     assert "Cold storage is not configured: set SCHEDULER_ARCHIVE_URL." in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 21
+    assert okla.count_of("logs") == 21
 
 
 def test_a_missing_column_stops_the_run_before_it_touches_a_row(okla: Okla, cold: Path, run_job: Run) -> None:
     fill(okla)
-    okla.execute(SERVICE, 'ALTER TABLE "Logs" RENAME COLUMN "Timestamp" TO occurred_at')
+    logs = okla["logs"]
+    okla.execute(SERVICE, f"ALTER TABLE {logs} RENAME COLUMN {logs['at']} TO elsewhere")
     try:
         ran = run_job(JOB, at=NOW)
     finally:
-        okla.execute(SERVICE, 'ALTER TABLE "Logs" RENAME COLUMN occurred_at TO "Timestamp"')
+        okla.execute(SERVICE, f"ALTER TABLE {logs} RENAME COLUMN elsewhere TO {logs['at']}")
     assert ran.status == "Failed" and not ran.outcome.can_retry
-    assert 'table "Logs" of database errorservice has no column "Timestamp"' in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 21 and names(cold) == []
+    told = f'table "{logs.table}" of database errorservice has no column {logs["at"]}'
+    assert told in str(ran.outcome.error_message)
+    assert okla.count_of("logs") == 21 and names(cold) == []
 
 
 @pytest.mark.parametrize(
@@ -576,7 +599,7 @@ def test_an_archive_that_does_not_take_the_rows_leaves_them_where_they_are(
         ran = run_job(JOB, at=NOW)
     assert (ran.status, ran.outcome.can_retry) == ("Failed", can_retry)
     assert f"The S3 bucket {bucket.name}" in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 21 and bucket.keys == []
+    assert okla.count_of("logs") == 21 and bucket.keys == []
 
 
 def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
@@ -595,7 +618,7 @@ def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
         configured(SCHEDULER_ARCHIVE_URL=f"s3://{bucket.name}?endpoint={url}&region={REGION}")
         ran = run_job(JOB, at=NOW)
     assert ran.status == "Failed" and "SHA-256 is another" in str(ran.outcome.error_message)
-    assert okla.count(SERVICE, "Logs") == 21
+    assert okla.count_of("logs") == 21
 
 
 @pytest.mark.parametrize(

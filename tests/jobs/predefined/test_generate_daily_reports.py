@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -21,20 +20,16 @@ YESTERDAY = date(2026, 11, 24)
 
 
 def sold(
-    okla: Okla, price: float, currency: str = "DOP", *, days_ago: int = 1, at: time = time(12), **columns: Any
+    okla: Okla, price: float, currency: str = "DOP", *, days_ago: int = 1, at: time = time(12), **words: Any
 ) -> None:
     """`days_ago` 1 is yesterday; `at` is wall-clock time in Santo Domingo."""
     moment = datetime.combine(date(2026, 11, 25) - timedelta(days=days_ago), at, UTC) + timedelta(hours=4)
-    row = {
-        "Id": str(uuid4()), "SellerId": str(uuid4()), "Title": "t", "Make": "Toyota", "Model": "Corolla", "Year": 2020,
-        "Mileage": 1, "Price": price, "Currency": currency, "Status": "Sold", "SoldAt": moment, **columns,
-    }  # fmt: skip
-    okla.insert("vehiclessaleservice", "Vehicles", [row])
+    okla.add("vehicles", **{"price": price, "currency": currency, "status": "Sold", "sold_at": moment, **words})
 
 
 def published(okla: Okla, count: int, moment: datetime) -> None:
     for _number in range(count):
-        sold(okla, 1, Status="Active", SoldAt=None, PublishedAt=moment)
+        sold(okla, 1, status="Active", sold_at=None, published_at=moment)
 
 
 def test_totals_stand_by_currency_and_are_never_added(
@@ -43,7 +38,7 @@ def test_totals_stand_by_currency_and_are_never_added(
     sold(okla, 1_000_000.25)
     sold(okla, 500_000.50)
     sold(okla, 20_000, "USD")
-    sold(okla, 99, "USD", Status="Active")
+    sold(okla, 99, "USD", status="Active")
     published(okla, 3, datetime(2026, 11, 24, 15, tzinfo=UTC))
     ran = run_job(JOB, at=RUN_AT)
     assert ran.status == "Completed", ran.output
@@ -89,9 +84,9 @@ def test_changes_against_the_day_before_and_the_same_weekday_are_shown(
 def test_makes_are_listed_with_the_busiest_first_and_escaped(
     okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
 ) -> None:
-    sold(okla, 5, Make="Kia")
+    sold(okla, 5, make="Kia")
     for _number in range(2):
-        sold(okla, 7, Make="<script>")
+        sold(okla, 7, make="<script>")
     run_job(JOB, at=RUN_AT, language="en")
     body = notifications.sent[0]["body"]
     assert body.index("&lt;") < body.index("Kia")

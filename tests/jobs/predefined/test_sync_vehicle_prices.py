@@ -1,71 +1,34 @@
 """SyncVehiclePricesJob: a real database, a market-price service that does as it is told."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from jobs.models import JobState
 from tests.jobs.conftest import Ran
-from tests.okla import Okla
+from tests.jobs.predefined.conftest import FAST, Market, price
+from tests.okla import Names, Okla
 
 JOB = "SyncVehiclePricesJob"
-FAST = {"requestsPerSecond": 1_000}
 
 
-@dataclass
-class Market:
-    """Says what each model costs; `scripted` answers come first, one a question."""
-
-    asked: list[dict[str, str]] = field(default_factory=list)
-    scripted: list[Response] = field(default_factory=list)
-    by_model: dict[str, Response] = field(default_factory=dict)
-
-    def answer(self, request: Request) -> Response:
-        self.asked.append(dict(request.args))
-        if self.scripted:
-            return self.scripted.pop(0)
-        return self.by_model.get(request.args["model"]) or price(1_170_000, 20_000)
-
-    @property
-    def models(self) -> list[str]:
-        return [question["model"] for question in self.asked]
+def vehicle(okla: Okla, model: str = "Corolla", *, mileage: int = 25_000, currency: str = "DOP", **words: Any) -> str:
+    return okla.add("vehicles", **{"model": model, "mileage": mileage, "currency": currency, **words})
 
 
-def price(dop: Any, usd: Any, **more: Any) -> Response:
-    return Response(
-        json.dumps({"precioSugeridoDop": dop, "precioSugeridoUsd": usd, **more}), content_type="application/json"
-    )
-
-
-@pytest.fixture
-def market(httpserver: HTTPServer, configured: Callable[..., None], okla: Okla) -> Market:
-    market = Market()
-    httpserver.expect_request("/api/pricing-agent/quick-check").respond_with_handler(market.answer)
-    configured(SCHEDULER_PRICING_AGENT_URL=httpserver.url_for("").rstrip("/"), SCHEDULER_PRICING_ML_URL="")
-    return market
-
-
-def vehicle(okla: Okla, model: str = "Corolla", *, mileage: int = 25_000, currency: str = "DOP", **columns: Any) -> str:
-    key = str(uuid4())
-    row = {
-        "Id": key, "SellerId": str(uuid4()), "Title": model, "Make": "Toyota", "Model": model, "Year": 2020,
-        "Mileage": mileage, "Price": 900_000, "Currency": currency, "Status": "Active", **columns,
-    }  # fmt: skip
-    okla.insert("vehiclessaleservice", "Vehicles", [row])
-    return key
+def where_kept(okla: Okla) -> tuple[Names, str]:
+    """The table that suggested prices are kept in, and its column with the vehicle's id."""
+    kept = okla["analyses" if okla.schema == "okla" else "vehicles"]
+    return kept, kept["vehicle_id" if okla.schema == "okla" else "id"]
 
 
 def suggested(okla: Okla, key: str) -> Decimal | None:
-    rows = okla.execute("vehiclessaleservice", 'SELECT "SuggestedPrice" FROM "Vehicles" WHERE "Id" = %s', [key])
-    value: Decimal | None = rows[0][0]
-    return value
+    kept, vehicle_id = where_kept(okla)
+    rows = okla.execute(kept.service, f"SELECT {kept['suggested']} FROM {kept} WHERE {vehicle_id} = %s", [key])
+    return rows[0][0] if rows else None
 
 
 def test_one_question_for_each_make_model_year_and_mileage_band(
@@ -74,9 +37,9 @@ def test_one_question_for_each_make_model_year_and_mileage_band(
     for mileage in (20_000, 25_000, 29_999):
         vehicle(okla, mileage=mileage)
     vehicle(okla, mileage=30_000)
-    vehicle(okla, Year=2021)
+    vehicle(okla, year=2021)
     vehicle(okla, "Camry")
-    vehicle(okla, "Hilux", Status="Sold")
+    vehicle(okla, "Hilux", status="Sold")
     ran = run_job(JOB, **FAST)
     assert ran.status == "Completed", ran.output
     assert (ran.result["groups"], ran.result["asked"], ran.result["updated"]) == (4, 4, 6)
@@ -190,7 +153,9 @@ def test_answers_that_are_all_useless_fail_the_run(okla: Okla, market: Market, r
 def test_a_column_that_rounds_is_written_once(
     okla: Okla, market: Market, run_job: Callable[..., Ran], column_type: str
 ) -> None:
-    okla.execute("vehiclessaleservice", f'ALTER TABLE "Vehicles" ALTER COLUMN "SuggestedPrice" TYPE {column_type}')
+    kept, _vehicle_id = where_kept(okla)
+    alter = f"ALTER TABLE {kept} ALTER COLUMN {kept['suggested']} TYPE"
+    okla.execute(kept.service, f"{alter} {column_type}")
     try:
         key = vehicle(okla)
         market.by_model["Corolla"] = price(1_234_567.89, 20_000)
@@ -198,17 +163,21 @@ def test_a_column_that_rounds_is_written_once(
         assert suggested(okla, key) == 1_234_568
         assert run_job(JOB, **FAST).result["updated"] == 0
     finally:
-        okla.execute("vehiclessaleservice", 'ALTER TABLE "Vehicles" ALTER COLUMN "SuggestedPrice" TYPE numeric(18,2)')
+        okla.execute(kept.service, f"{alter} numeric(18,2)")
 
 
-def test_a_vehicle_that_somebody_holds_does_not_hold_up_the_others(
+def test_a_price_that_somebody_holds_does_not_hold_up_the_others(
     okla: Okla, market: Market, run_job: Callable[..., Ran]
 ) -> None:
     held, free = vehicle(okla), vehicle(okla)
-    with okla.connect("vehiclessaleservice") as connection, connection.transaction():
-        connection.execute('SELECT 1 FROM "Vehicles" WHERE "Id" = %s FOR UPDATE', [held])
+    assert run_job(JOB, **FAST).result["updated"] == 2
+    market.by_model["Corolla"] = price(5_000_000, 90_000)
+    kept, vehicle_id = where_kept(okla)
+    with okla.connect(kept.service) as connection, connection.transaction():
+        connection.execute(f"SELECT 1 FROM {kept} WHERE {vehicle_id} = %s FOR UPDATE", [held])
         assert run_job(JOB, **FAST).result["updated"] == 1
-    assert (suggested(okla, held), bool(suggested(okla, free))) == (None, True)
+    assert (suggested(okla, held), suggested(okla, free)) == (Decimal(1_170_000), Decimal(5_000_000))
+    assert run_job(JOB, **FAST).result["updated"] == 1
 
 
 def test_retry_after_is_obeyed(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
@@ -243,20 +212,17 @@ def test_an_old_resume_point_is_forgotten(okla: Okla, market: Market, run_job: C
 def test_many_vehicles_of_one_group_are_written_in_bounded_statements(
     okla: Okla, market: Market, run_job: Callable[..., Ran]
 ) -> None:
-    okla.execute(
-        "vehiclessaleservice",
-        'INSERT INTO "Vehicles"'
-        ' ("Id", "SellerId", "Title", "Make", "Model", "Year", "Mileage", "Price", "Currency", "Status")'
-        " SELECT gen_random_uuid(), gen_random_uuid(), 't', 'Kia', 'Rio', 2020, 1000, 1, 'USD', 'Active'"
-        " FROM generate_series(1, 1100)",
-    )
+    vehicles, key = okla["vehicles"], vehicle(okla, currency="USD")
+    another = "(jsonb_populate_record(v, jsonb_build_object('Id', gen_random_uuid()))).*"
+    statement = f"INSERT INTO {vehicles} SELECT {another} FROM {vehicles} v, generate_series(1, 1099)"
+    okla.execute(vehicles.service, f"{statement} WHERE v.{vehicles['id']} = %s", [key])
     ran = run_job(JOB, **FAST)
     assert (ran.result["asked"], ran.result["updated"]) == (1, 1_100)
 
 
 def test_a_dry_run_asks_nobody(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
     vehicle(okla)
-    assert run_job(JOB, dryRun=True).result == {"asked": 0, "wouldAsk": 1}
+    assert run_job(JOB, dryRun=True).result == {"asked": 0, "wouldAsk": 1, "skipped": 0}
     assert market.asked == []
 
 

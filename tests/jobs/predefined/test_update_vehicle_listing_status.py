@@ -21,26 +21,16 @@ JOB = "UpdateVehicleListingStatusJob"
 
 
 def seller(okla: Okla, email: str) -> str:
-    key = str(uuid4())
-    okla.insert("userservice", "Users", [{"Id": key, "Email": email}])
-    return key
+    return okla.add("users", email=email)
 
 
-def vehicle(
-    okla: Okla, seller_id: str, *, days_old: float = 40, title: str = "Toyota Corolla 2020", **columns: Any
-) -> str:
-    key = str(uuid4())
-    row = {
-        "Id": key, "SellerId": seller_id, "Title": title, "Make": "Toyota", "Model": "Corolla", "Year": 2020,
-        "Mileage": 30_000, "Price": 900_000, "Currency": "DOP", "Status": "Active",
-        "PublishedAt": timezone.now() - timedelta(days=days_old), **columns,
-    }  # fmt: skip
-    okla.insert("vehiclessaleservice", "Vehicles", [row])
-    return key
+def vehicle(okla: Okla, seller_id: str, *, days_old: float = 40, **words: Any) -> str:
+    published = timezone.now() - timedelta(days=days_old)
+    return okla.add("vehicles", **{"seller_id": seller_id, "published_at": published, **words})
 
 
 def expired(okla: Okla) -> int:
-    return okla.count("vehiclessaleservice", "Vehicles", "\"Status\" = 'Expired'")
+    return okla.count_of("vehicles", f"{okla['vehicles']['status']} = '{okla.expired}'")
 
 
 def test_old_active_listings_expire_and_each_seller_is_told_once(
@@ -50,8 +40,8 @@ def test_old_active_listings_expire_and_each_seller_is_told_once(
     for owner in (ana, ana, ben):
         vehicle(okla, owner)
     vehicle(okla, ana, days_old=29.9)
-    vehicle(okla, ana, Status="Sold")
-    vehicle(okla, ana, PublishedAt=None)
+    vehicle(okla, ana, status="Sold")
+    vehicle(okla, ana, published_at=None)
     ran = run_job(JOB, batchSize=2)
     assert ran.status == "Completed", ran.output
     assert (ran.result["expired"], ran.result["sent"], ran.result["days"]) == (3, 3, 30)
@@ -88,11 +78,7 @@ def test_a_renewed_listing_is_told_again_when_it_expires_again(
 ) -> None:
     key = vehicle(okla, seller(okla, "ana@example.com"), days_old=90)
     run_job(JOB)
-    okla.execute(
-        "vehiclessaleservice",
-        'UPDATE "Vehicles" SET "Status" = \'Active\', "PublishedAt" = now() - interval \'35 days\' WHERE "Id" = %s',
-        [key],
-    )
+    okla.change("vehicles", key, status="Active", published_at=timezone.now() - timedelta(days=35))
     assert run_job(JOB).result["sent"] == 1
 
 
@@ -126,19 +112,19 @@ def test_killed_between_expiring_and_telling_the_next_run_tells_unless_it_was_re
 ) -> None:
     ran = run_job(JOB)
     owner = seller(okla, "ana@example.com")
-    left = vehicle(okla, owner, Status="Expired")
+    left = vehicle(okla, owner, status=okla.expired)
     renewed = vehicle(okla, owner, days_old=1)
     dead = started(ScheduledJob.objects.get(pk=ran.execution.job_id))
-    rows = okla.execute(
-        "vehiclessaleservice",
-        'SELECT "Id"::text, ("PublishedAt" AT TIME ZONE \'UTC\')::text || \'+00\' FROM "Vehicles"',
-    )
+    vehicles = okla["vehicles"]
+    published = f"({vehicles['published_at']} AT TIME ZONE 'UTC')::text || '+00'"
+    rows = okla.execute(vehicles.service, f"SELECT {vehicles['id']}::text, {published} FROM {vehicles}")
     Messages(JOB, dead.id, running).claim([Subject(key, published) for key, published in rows])
     ended(dead)
     again = run_job(JOB)
     assert (again.result["expired"], again.result["sent"]) == (0, 1)
-    assert okla.count("vehiclessaleservice", "Vehicles", f"\"Id\" = '{renewed}' AND \"Status\" = 'Active'") == 1
-    assert left
+    assert (okla.value("vehicles", "status", left), okla.value("vehicles", "status", renewed)) == (
+        okla.expired, "Active",
+    )  # fmt: skip
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs import business_days
 from scheduler_project.demo import databases, population
-from scheduler_project.demo.databases import RECORDS, SERVICES, DemoDatabases, DemoError
+from scheduler_project.demo.databases import MAPPING_VARIABLE, RECORDS, DemoDatabases, DemoError
 from scheduler_project.demo.figures import figures
 from scheduler_project.demo.guard import REFUSAL, refuse_in_production
 
@@ -17,7 +17,8 @@ from scheduler_project.demo.guard import REFUSAL, refuse_in_production
 class Command(BaseCommand):
     help = (
         "The databases of the demo, a small OKLA to run against. They stand beside the service's own on the server of"
-        " DATABASE_URL and are named demo_authservice, demo_okla and so on. Never in production."
+        " DATABASE_URL and are named demo_authservice, demo_okla and so on. SCHEDULER_TABLE_MAPPING says which tables"
+        " they have, those of original or of okla. Never in production."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,8 +54,14 @@ class Command(BaseCommand):
 
     def status(self, demo: DemoDatabases) -> None:
         with demo.alone() as server:
-            missing = [demo.name(each) for each in (*SERVICES, RECORDS) if not demo.is_made(server, each)]
-        if missing:
+            made = {service: demo.schema_of(server, service) for service in (*demo.services, RECORDS)}
+            others = [service for service in demo.services if made[service] not in (None, demo.schema)]
+        if missing := [demo.name(service) for service, schema in made.items() if schema is None]:
             raise CommandError(f"Not there: {', '.join(missing)}. Make them with: python manage.py demo reset")
+        if others:
+            raise CommandError(
+                f"Made for another mapping than {MAPPING_VARIABLE}={demo.schema}: {', '.join(map(demo.name, others))}."
+                " Make them anew with: python manage.py demo ensure"
+            )
         for figure in figures(demo, timezone.now()):
             self.stdout.write(f"{figure.count:6d}  {figure.title} ({figure.job})")

@@ -1,7 +1,5 @@
 """The tables of OKLA's services as the client's first document names them, quoted as EF Core quotes."""
 
-from psycopg import Connection
-
 TABLES = {
     "authservice": """
         CREATE TABLE "RefreshTokens" (
@@ -51,8 +49,3 @@ TABLES = {
         CREATE INDEX "IX_Logs_Timestamp" ON "Logs" ("Timestamp");
     """,
 }
-
-
-def create_tables(connection: Connection[tuple[object, ...]], service: str) -> None:
-    """The tables of one service, in its empty database."""
-    connection.execute(TABLES[service])  # type: ignore[call-overload]
