@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from executions import bell, ids, partitions
+from executions import bell, ids, partitions, sessions
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
 from jobs import cron, holds, registry
@@ -120,6 +120,7 @@ def release_held() -> int:
     if not job_ids:
         return 0
     with transaction.atomic():
+        sessions.end_if_frozen()
         idle = {job.id for job in _locked(ScheduledJob.objects.filter(id__in=job_ids))} - set(
             JobExecution.objects.active().filter(job_id__in=job_ids).values_list("job_id", flat=True)
         )
@@ -140,6 +141,7 @@ def admit_retries() -> int:
     if not job_ids:
         return 0
     with transaction.atomic():
+        sessions.end_if_frozen()
         jobs = ScheduledJob.objects.filter(id__in=job_ids).exclude(status=JobStatus.PAUSED)
         side_by_side = {job.id: job.overlap_policy == OverlapPolicy.ALLOW for job in _locked(jobs)}
         busy = set(JobExecution.objects.active().filter(job_id__in=side_by_side).values_list("job_id", flat=True))

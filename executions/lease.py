@@ -11,6 +11,8 @@ import uuid
 
 from django.db import connection
 
+from executions import sessions
+
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 10
@@ -41,8 +43,7 @@ class Lease:
 
     def renew(self) -> None:
         """Inside the transaction of what only a leader may write. Raises Deposed."""
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_AFTER_SECONDS}s'")
+        sessions.end_if_frozen(FROZEN_AFTER_SECONDS)
         if self._extend(_RENEW) is None:
             self.term = None
             raise Deposed

@@ -18,7 +18,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from executions import dispatch, ids
+from executions import dispatch, ids, sessions
 from executions.models import JobExecution, OutputChunk
 from executions.output import storable
 from jobs.clock import database_now
@@ -116,6 +116,7 @@ def _close_row(execution: JobExecution, outcome: Outcome, output: str, progress:
                 "successful": int(outcome.status == ExecutionStatus.COMPLETED),
                 "failed": int(outcome.status == ExecutionStatus.FAILED),
                 "stripe": os.getpid() % FIGURE_STRIPES,
+                "frozen": f"{sessions.FROZEN_AFTER_SECONDS}s",
             },
         )
         return cursor.fetchone() is not None
@@ -128,6 +129,7 @@ def _may_be_retried(execution: JobExecution, outcome: Outcome) -> bool:
 
 
 def _locked_job(execution: JobExecution) -> ScheduledJob:
+    sessions.end_if_frozen()
     return ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
 
 
@@ -183,5 +185,5 @@ WITH closed AS (
         last_error = CASE WHEN figures.last_started_at > excluded.last_started_at
             THEN figures.last_error ELSE excluded.last_error END
 )
-SELECT 1 FROM closed
+SELECT set_config('idle_in_transaction_session_timeout', %(frozen)s, true) FROM closed
 """

@@ -2,9 +2,11 @@
 
 import logging
 
+from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
+from psycopg.errors import LockNotAvailable
 
-from executions import ledger
+from executions import ledger, sessions
 from executions.ledger import Outcome
 from executions.models import JobExecution
 from executions.workers import BEAT_SECONDS, SILENT_AFTER_SECONDS
@@ -17,6 +19,8 @@ logger = logging.getLogger(__name__)
 WATCHED_FOR_SECONDS = 30.0
 UNNAMED_AFTER_SECONDS = 2 * BEAT_SECONDS
 MOST_AT_ONCE = 100
+# Nobody's run holds up the schedule: its process may be frozen in the middle of closing it.
+LONGEST_WAIT_SECONDS = 1
 
 
 def close_lost() -> int:
@@ -36,7 +40,15 @@ def _close(execution: JobExecution) -> bool:
     message = text % {"name": execution.worker_name, "seconds": SILENT_AFTER_SECONDS}
     logger.warning("Execution %s is lost: %s", execution.id, message)
     outcome = Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message=message, can_retry=True)
-    return ledger.close(execution, outcome, output=ledger.output_so_far(execution.id))
+    try:
+        with transaction.atomic():
+            sessions.give_up_waiting(LONGEST_WAIT_SECONDS)
+            return ledger.close(execution, outcome, output=ledger.output_so_far(execution.id))
+    except OperationalError as fault:
+        if not isinstance(fault.__cause__, LockNotAvailable):
+            raise
+        logger.warning("Execution %s is held by somebody at this moment; the next turn tries again.", execution.id)
+        return False
 
 
 # The worker's own clock plays no part. A run is named by its worker's heartbeat from its second beat on, at the latest.

@@ -314,3 +314,11 @@ def _somebody_waits() -> bool:
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
         )
         return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("outcome", [COMPLETED, FAILED])
+def test_a_process_that_freezes_while_it_closes_a_run_loses_its_locks(outcome: Outcome) -> None:
+    ended(started(a_job()), outcome)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("20s",)

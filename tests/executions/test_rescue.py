@@ -98,3 +98,21 @@ def test_the_watch_goes_on_when_another_beat_takes_over() -> None:
     turn._rescue()
     assert JobExecution.objects.get(id=run.id).reason == "worker_lost"
     assert watch.seconds() > 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_a_frozen_process_is_just_closing_does_not_hold_up_the_schedule() -> None:
+    """Beat waited for its lock without limit, the next beat did so after it, and nothing fired."""
+    worker = a_worker(silent_seconds=1_000)
+    run, other = run_of(worker), run_of(worker, name="other")
+    frozen = connection.copy()
+    frozen.set_autocommit(False)
+    try:
+        with frozen.cursor() as cursor:
+            cursor.execute("SELECT FROM jobs_scheduledjob WHERE id = %s FOR NO KEY UPDATE", [run.job_id])
+        assert rescue.close_lost() == 1
+        assert JobExecution.objects.get(id=run.id).status == ExecutionStatus.RUNNING
+        assert JobExecution.objects.get(id=other.id).reason == "worker_lost"
+    finally:
+        frozen.close()
+    assert rescue.close_lost() == 1
