@@ -10,12 +10,13 @@ from tests.faults.stage import Stage
 
 @dataclass(frozen=True)
 class Fault:
-    """`touches` and `seconds`: no other fault of the same part begins meanwhile."""
+    """`touches` and `seconds`: no other fault of that part begins meanwhile. `is_met`: the service has an answer."""
 
     act: Callable[[Stage, Random], Steps]
     weight: int = 1
     touches: str = ""
     seconds: float = 0
+    is_met: bool = True
 
     @property
     def name(self) -> str:
@@ -45,8 +46,8 @@ FAULTS = (
     Fault(broker.replace_valkey, 1, "valkey", 6),
     Fault(broker.long_valkey_outage, 1, "valkey", 24),
     Fault(broker.flush_valkey, 2, "valkey", 2),
-    Fault(broker.garbage, 2),
-    Fault(broker.broadcast, 2),
+    Fault(broker.garbage, 2, is_met=broker.is_guarded()),
+    Fault(broker.broadcast, 2, is_met=broker.is_guarded()),
     Fault(places.fail_beat_at_a_place, 2, "beats", 15),
     Fault(places.fail_worker_at_a_place, 1, "workers", 35),
 )

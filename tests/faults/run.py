@@ -69,4 +69,4 @@ def _exits(stage: Stage) -> Iterator[str]:
 
 def table(chosen: argparse.Namespace) -> list[Fault]:
     only, without = set(filter(None, chosen.only.split(","))), set(chosen.without.split(","))
-    return [fault for fault in FAULTS if fault.name not in without and (not only or fault.name in only)]
+    return [fault for fault in FAULTS if fault.name not in without and (fault.name in only if only else fault.is_met)]

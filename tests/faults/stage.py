@@ -143,9 +143,11 @@ def opened(folder: Path, seed: str, engines: Engines) -> Iterator[Stage]:
     """A stage with a migrated database and nobody on it yet. Whatever happens, none of its processes outlives it."""
     environment = {name: value for name, value in os.environ.items() if name != MARK}
     guard = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.reaper", str(folder)],
-        stdin=subprocess.PIPE, cwd=ROOT, env=environment, start_new_session=True,
+        [sys.executable, "-m", "tests.faults.reaper"],
+        stdin=subprocess.PIPE, cwd=ROOT, env=environment, start_new_session=True, text=True,
     )  # fmt: skip
+    assert guard.stdin
+    print(folder, file=guard.stdin, flush=True)
     try:
         engines.start()
         call_command("migrate", interactive=False, verbosity=0)

@@ -82,8 +82,8 @@ class Watcher(threading.Thread):
             if self.is_pulse_over:
                 return
             row = connection.execute(
-                "UPDATE jobs_scheduledjob SET next_execution_at = clock_timestamp() WHERE id = %s"
-                " RETURNING next_execution_at",
+                "UPDATE jobs_scheduledjob SET next_execution_at = least(next_execution_at, clock_timestamp())"
+                " WHERE id = %s RETURNING next_execution_at",  # earlier alone: a due time of its own is not passed over
                 [self.pulse_job],
             ).fetchone()
             self._due = (time.time(), row[0]) if row else None

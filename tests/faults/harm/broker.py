@@ -4,6 +4,7 @@ from contextlib import suppress
 from random import Random
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -47,6 +48,11 @@ def flush_valkey(stage: Stage, random: Random) -> Steps:
     with suppress(RedisError), Redis.from_url(stage.engines.valkey.url(), socket_timeout=2) as client:
         client.flushall()
     yield 0
+
+
+def is_guarded() -> bool:
+    """Whether this service's workers look at what lies in the broker before they believe it."""
+    return str(TRANSPORT_ALIASES["redis"]).startswith("executions.")
 
 
 def garbage(stage: Stage, random: Random) -> Steps:
