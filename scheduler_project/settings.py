@@ -140,6 +140,9 @@ CELERY_TASK_SEND_SENT_EVENT = False  # would double the cost of firing; the ledg
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 5
+# An error that the broker answers with, a key of the wrong type say, is met with a new connection, not with the end.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_WORKER_CONSUMER = "executions.consumer:Consumer"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "priority_steps": list(range(10)),  # each of the ten priorities is served apart
     "visibility_timeout": 3600,
