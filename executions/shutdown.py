@@ -50,6 +50,7 @@ class _Listener:
             self.before = signal.signal(signal.SIGTERM, self._hear)
 
     def stop_listening(self) -> None:
+        self.was_asked = False  # the wish was for the run that is over
         if self.before is not None:
             signal.signal(signal.SIGTERM, self.before)
             self.before = None

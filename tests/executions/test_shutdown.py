@@ -77,10 +77,14 @@ def test_a_signal_before_the_body_is_heard_when_the_body_would_begin(listening: 
         pytest.fail("the body began")
 
 
-def test_a_signal_after_the_body_cuts_nothing_in_two(listening: None) -> None:
+def test_a_signal_after_the_body_cuts_nothing_in_two_and_does_not_end_the_next_run() -> None:
+    shutdown.listen()
     with shutdown.interrupting():
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    shutdown.stop_listening()
+    with shutdown.interrupting():
+        pass
 
 
 def test_a_second_signal_does_not_disturb_the_cleaning_up(listening: None) -> None:
