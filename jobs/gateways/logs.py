@@ -46,7 +46,7 @@ class LogTable:
         """The business's days from `since` on that have rows from before that instant, oldest first, and how many."""
         query = sql.SQL(
             "SELECT ({at}::timestamptz AT TIME ZONE {zone})::date AS day, count(*) FROM {table}"
-            " WHERE {at} >= %(first)s AND {at} < %(before)s AND {counts} GROUP BY day ORDER BY day"
+            " WHERE {at} >= %(first)s AND {at} < %(before)s AND {counts} GROUP BY 1 ORDER BY 1"
         )
         rows = self.database.rows(self._about(query), {"first": business_days.begin_of(since), "before": before})
         return [(day, int(count)) for day, count in rows]

@@ -6,11 +6,12 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 
-from jobs.base import ChangingJobParameters, Job, JobContext
+from jobs import guardrails
+from jobs.base import Job, JobContext
 from jobs.gateways.tokens import BEGINNING, TokenTable
 
 
-class CleanupExpiredTokensParameters(ChangingJobParameters):
+class CleanupExpiredTokensParameters(guardrails.LimitedJobParameters):
     batch_size: int = Field(5_000, ge=1, le=50_000, description="How many tokens one statement deletes.")
 
 
@@ -23,6 +24,7 @@ class CleanupExpiredTokensJob(Job[CleanupExpiredTokensParameters]):
             expired = {table.name: table.count_expired(context.reference_time) for table in tables}
             for name, count in expired.items():
                 context.log(f"{name}: {count} expired before {context.reference_time:%Y-%m-%d %H:%M:%S} UTC")
+            guardrails.stop_if_too_many(context, sum(expired.values()), "expired tokens")
             if context.dry_run:
                 return {"deleted": 0, "wouldDelete": sum(expired.values()), "tables": expired}
             deleted: dict[str, int] = {}
@@ -30,7 +32,8 @@ class CleanupExpiredTokensJob(Job[CleanupExpiredTokensParameters]):
                 done = sum(deleted.values())
                 deleted[table.name] = self._clean(context, table, done, sum(expired.values()))
                 context.log(f"{table.name}: {deleted[table.name]} deleted")
-        return {"deleted": sum(deleted.values()), "tables": deleted}
+        total = sum(deleted.values())
+        return guardrails.watch(context, {"deleted": total, "tables": deleted}, guardrails.ROWS, deleted_tokens=total)
 
     def _clean(
         self, context: JobContext[CleanupExpiredTokensParameters], table: TokenTable, done: int, total: int

@@ -4,6 +4,7 @@ Rows of a table that the mapping calls `archive_only` are copied there, each day
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
-from jobs import business_days, row_files, work_folder
+from jobs import business_days, guardrails, row_files, work_folder
 from jobs.archived_days import ArchivedDays, Move
-from jobs.base import ChangingJobParameters, Job, JobContext, JobError
+from jobs.base import Job, JobContext, JobError
 from jobs.gateways.archive import AlreadyThere, sha256_of
 from jobs.gateways.logs import FIRST_DAY, LogTable
 from jobs.row_files import RowFile
@@ -24,7 +25,7 @@ from jobs.row_files import RowFile
 LOOK_BACK = timedelta(days=31)
 
 
-class CleanupOldLogsParameters(ChangingJobParameters):
+class CleanupOldLogsParameters(guardrails.LimitedJobParameters):
     days: int = Field(
         90,
         ge=1,
@@ -79,6 +80,8 @@ class CleanupOldLogsJob(Job[CleanupOldLogsParameters]):
             context.gateways.archive.check()
         first_kept = business_days.day_of(context.reference_time) - timedelta(days=context.parameters.days)
         context.log(f"Rows from before {first_kept}, 00:00 in {business_days.ZONE.key}: archive, verify, delete")
+        if context.parameters.max_affected is not None:
+            guardrails.stop_if_too_many(context, _count(context, sources, first_kept), "old log rows")
         done: list[Figures] = []
         failed: dict[str, Exception] = {}
         for source in sources:
@@ -90,7 +93,17 @@ class CleanupOldLogsJob(Job[CleanupOldLogsParameters]):
             except (JobError, OSError) as fault:
                 context.log(f"{source}: {fault}", level="ERROR")
                 failed[source] = fault
-        return _result(context, done, failed)
+        result = _result(context, done, failed)
+        return guardrails.watch(context, result, guardrails.ROWS, archived_rows=result["rowsArchived"])
+
+
+def _count(context: Context, sources: list[str], first_kept: date) -> int:
+    """How many rows are to be deleted, of all sources; one that cannot be asked fails when its turn comes."""
+    found = 0
+    for source in sources:
+        with suppress(JobError, OSError), context.gateways.logs.open(source) as table:
+            found += _Cleanup(context, table, Figures(source)).count(first_kept)
+    return found
 
 
 def _sources(context: Context) -> list[str]:
@@ -127,6 +140,10 @@ class _Cleanup:
         self.context, self.table, self.figures = context, table, figures
         self.archived = ArchivedDays(context.gateways.archive, table.table, table.name)
         figures.archive_only = table.table.archive_only
+
+    def count(self, told: date) -> int:
+        """How many rows are to be deleted; those that are only copied stay."""
+        return 0 if self.figures.archive_only else sum(rows for _day, rows in self._days(told, self._first_kept(told)))
 
     def clean(self, told: date) -> None:
         """`told`: from which day on rows stay, as the job says; a table that keeps its rows longer has another."""

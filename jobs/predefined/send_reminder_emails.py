@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field
 
-from jobs import business_days, letters
-from jobs.base import ChangingJobParameters, Job, JobContext
+from jobs import business_days, guardrails, letters
+from jobs.base import Job, JobContext
 from jobs.deliveries import Deliveries
 from jobs.gateways.appointments import Appointment, AppointmentBook
 from jobs.gateways.notifications import Email
@@ -19,7 +19,7 @@ from jobs.letters import Language
 from jobs.messages import MessageStatus, Subject
 
 
-class SendReminderEmailsParameters(ChangingJobParameters):
+class SendReminderEmailsParameters(guardrails.LimitedJobParameters):
     batch_size: int = Field(100, ge=1, le=1_000, description="How many appointments are marked at a time.")
     language: Language = Field(Language.BOTH, description="Of the message: en, es or both.")
 
@@ -33,9 +33,11 @@ class SendReminderEmailsJob(Job[SendReminderEmailsParameters]):
         with context.gateways.appointments.open() as book:
             total = book.count_unreminded(day)
             context.log(f"{total} appointments on {day} have no reminder yet")
+            guardrails.stop_if_too_many(context, total, "appointments without a reminder")
             if context.dry_run:
                 return {"day": day.isoformat(), "sent": 0, "wouldSend": total}
-            return _Reminders(context, book, day, total).send_all()
+            result = _Reminders(context, book, day, total).send_all()
+        return guardrails.watch(context, result, guardrails.ROWS, sent_reminders=result["sent"])
 
 
 class _Reminders:

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from pydantic import Field
 
-from jobs.base import ChangingJobParameters, Job, JobContext, JobError
+from jobs import guardrails
+from jobs.base import Job, JobContext, JobError
 from jobs.gateways.price_groups import PriceGroup
 from jobs.gateways.pricing import MarketPrice, PricingError, UnusablePrice
 from jobs.gateways.suggested_prices import SuggestedPrices
@@ -25,7 +26,7 @@ FAILED_KEPT = 500
 UNUSABLE_IN_A_ROW = 20
 
 
-class SyncVehiclePricesParameters(ChangingJobParameters):
+class SyncVehiclePricesParameters(guardrails.LimitedJobParameters):
     mileage_band: int = Field(10_000, ge=1_000, le=1_000_000, description="Width of a mileage band, in kilometres.")
     requests_per_second: float = Field(5.0, gt=0, le=1_000, description="How fast the service may be asked.")
     failures_in_a_row: int = Field(5, ge=1, le=100, description="So many failures in a row end the run.")
@@ -47,10 +48,12 @@ class SyncVehiclePricesJob(Job[SyncVehiclePricesParameters]):
                     " has no word that the market-price service knows",
                     level="WARNING",
                 )
+            guardrails.stop_if_too_many(context, total, "groups of vehicles")
             if context.dry_run:
                 return {"asked": 0, "wouldAsk": total, "skipped": skipped}
             context.gateways.prices.check()
-            return _Sweep(context, prices, total, skipped).sweep()
+            counts = _Sweep(context, prices, total, skipped).sweep()
+        return guardrails.watch(context, counts, guardrails.ROWS, set_prices=counts["updated"])
 
 
 class _Sweep:

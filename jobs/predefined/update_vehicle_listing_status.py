@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field
 
-from jobs import letters
-from jobs.base import ChangingJobParameters, Job, JobContext
+from jobs import guardrails, letters
+from jobs.base import Job, JobContext
 from jobs.deliveries import Deliveries
 from jobs.gateways.content_rules import neutral_body_text
 from jobs.gateways.notifications import Email
@@ -18,7 +18,7 @@ from jobs.letters import Language
 from jobs.messages import Subject
 
 
-class UpdateVehicleListingStatusParameters(ChangingJobParameters):
+class UpdateVehicleListingStatusParameters(guardrails.LimitedJobParameters):
     days: int = Field(30, ge=1, le=3_650, description="How many days after its publication a listing expires.")
     batch_size: int = Field(200, ge=1, le=1_000, description="How many listings one statement changes.")
     notify_sellers: bool = Field(True, description="Write to the seller of each listing.")
@@ -37,9 +37,11 @@ class UpdateVehicleListingStatusJob(Job[UpdateVehicleListingStatusParameters]):
         with context.gateways.vehicles.open() as listings:
             total = listings.count_expirable(before)
             context.log(f"{total} active listings were published before {before:%Y-%m-%d %H:%M} UTC")
+            guardrails.stop_if_too_many(context, total, "listings")
             if context.dry_run:
                 return {"expired": 0, "wouldExpire": total, "days": context.parameters.days}
-            return _Expiry(context, listings, before, total).expire_all()
+            result = _Expiry(context, listings, before, total).expire_all()
+        return guardrails.watch(context, result, guardrails.ROWS, expired_listings=result["expired"])
 
 
 class _Expiry:

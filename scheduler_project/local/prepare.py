@@ -12,7 +12,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
     django.setup()
     for _, command, *arguments in PREPARE:
-        call_command(command, *arguments)
+        call_command(command, *arguments, skip_checks=False)  # a bad mapping, say, is told before anything starts
 
 
 if __name__ == "__main__":
