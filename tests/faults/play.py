@@ -33,7 +33,7 @@ def play(stage: Stage, load: Load, events: Sequence[Event], length: float) -> fl
     rested = _wait(stage, _is_at_rest, REST_SECONDS)
     stage.tell("at rest" if rested is not None else f"not at rest after {REST_SECONDS:.0f} s")
     stage.watcher.is_pulse_over = True
-    _wait(stage, lambda: stage.watcher.is_pulse_fired, WIND_DOWN_SECONDS)
+    _wait(stage, lambda: stage.watcher.is_pulse_at_rest, WIND_DOWN_SECONDS)
     stage.stop_members()
     return rested
 

@@ -29,7 +29,8 @@ class Watcher(threading.Thread):
     pulses: list[tuple[float, float]] = field(default_factory=list)  # made due, fired
     leaders: list[tuple[float, int]] = field(default_factory=list)  # from when, process
     leader: int | None = None
-    is_pulse_over: bool = False
+    is_pulse_over: bool = False  # the wish, from another thread
+    is_pulse_at_rest: bool = False  # it is over, and its last due time was fired
 
     def __post_init__(self) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -54,10 +55,6 @@ class Watcher(threading.Thread):
         if self.is_alive():
             self.join(10)
 
-    @property
-    def is_pulse_fired(self) -> bool:
-        return self._due is None
-
     def _look(self) -> None:
         if self._connection is None:
             self._connection = psycopg.connect(self.url, autocommit=True, connect_timeout=2)
@@ -80,6 +77,7 @@ class Watcher(threading.Thread):
             return
         if self._due is None:
             if self.is_pulse_over:
+                self.is_pulse_at_rest = True
                 return
             row = connection.execute(
                 "UPDATE jobs_scheduledjob SET next_execution_at = least(next_execution_at, clock_timestamp())"
