@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from executions import ids
+from executions.enums import AlertRule, Channel, NoticeKind, NoticeState, Severity
 from jobs.enums import ExecutionStatus, Trigger
 from jobs.models import ScheduledJob
 
@@ -282,13 +283,21 @@ class Alert(models.Model):
     """Something that is wrong, from when it was noticed until it was over. One is open per (rule, job, subject)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    rule = models.CharField(_("rule"), max_length=50)
+    rule = models.CharField(_("rule"), max_length=50, choices=AlertRule.choices)
     job = models.ForeignKey(
         ScheduledJob, on_delete=models.CASCADE, null=True, related_name="alerts", verbose_name=_("job")
     )
     subject = models.CharField(_("subject"), max_length=200)
-    message = models.TextField(_("message"), blank=True)
+    severity = models.CharField(
+        _("severity"), max_length=8, choices=Severity.choices, default=Severity.ERROR, db_default=Severity.ERROR.value
+    )
+    message = models.TextField(_("message"), blank=True)  # a job's own words; a rule's are made from its facts
+    facts = models.JSONField(_("facts"), default=dict, db_default={})
     opened_at = models.DateTimeField(_("opened at"))
+    told_at = models.DateTimeField(_("told at"), null=True)  # when the first recipient had it
+    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True)
+    acknowledged_by = models.UUIDField(_("acknowledged by"), null=True)
+    note = models.CharField(_("note"), max_length=1000, blank=True, default="", db_default="")
     closed_at = models.DateTimeField(_("closed at"), null=True)
 
     class Meta:
@@ -303,6 +312,63 @@ class Alert(models.Model):
                 name="alert_one_open_per_subject",
             )
         ]
+        indexes = [models.Index(fields=["-opened_at"], name="alert_opened")]
 
     def __str__(self) -> str:
         return self.subject
+
+
+class AlertRound(models.Model):
+    """The one row that says when the rules were last asked: whoever takes it asks them, however many would."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    asked_at = models.DateTimeField()
+    sign_of_life_at = models.DateTimeField(null=True)  # when the outgoing heartbeat was last sent
+
+    class Meta:
+        constraints = [CheckConstraint(condition=Q(id=1), name="alert_round_one")]
+
+    def __str__(self) -> str:
+        return f"{self.asked_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Notice(models.Model):
+    """One thing to be told to one recipient: of an alert, or of a run that finally failed. Kept until it was told."""
+
+    kind = models.CharField(_("kind"), max_length=9, choices=NoticeKind.choices)
+    alert = models.ForeignKey(
+        Alert, on_delete=models.CASCADE, null=True, related_name="notices", verbose_name=_("alert")
+    )
+    job = models.ForeignKey(ScheduledJob, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("job"))
+    execution_id = models.UUIDField(_("execution"), null=True)
+    channel = models.CharField(_("channel"), max_length=14, choices=Channel.choices)
+    recipient = models.CharField(_("recipient"), max_length=254, blank=True, default="")
+    state = models.CharField(_("state"), max_length=8, choices=NoticeState.choices)
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
+    next_try_at = models.DateTimeField(_("next try at"), db_default=Now())  # pushed ahead by whoever is just trying
+    tries = models.PositiveIntegerField(_("tries"), default=0)
+    last_error = models.TextField(_("last error"), blank=True, default="")
+    sent_at = models.DateTimeField(_("sent at"), null=True)
+    message_id = models.UUIDField(_("message"), null=True)  # of the message that told it; a digest tells many
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering = ["-id"]
+        constraints = [
+            UniqueConstraint(
+                fields=["alert", "kind", "channel", "recipient"], condition=Q(alert__isnull=False),
+                name="notice_of_alert_once",
+            ),
+            UniqueConstraint(
+                fields=["execution_id", "channel", "recipient"], condition=Q(execution_id__isnull=False),
+                name="notice_of_run_once",
+            ),
+        ]  # fmt: skip
+        indexes = [
+            models.Index(fields=["channel", "recipient", "id"], condition=Q(state="Waiting"), name="notice_waiting"),
+            models.Index(fields=["id"], condition=Q(state="Held"), name="notice_held"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.channel} {self.recipient}".strip()
