@@ -205,6 +205,19 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("SCHEDULER_STATIC_ROOT", BASE_DIR / "var" / "static")
 SERVESTATIC_USE_FINDERS = True  # served from the packages: no collectstatic step is needed
 
+# --- Alerts ----------------------------------------------------------------------------------------------------------
+# Where people reach this service: the links in messages. Empty: messages have none.
+SCHEDULER_PUBLIC_URL = environment.http_url(env, "SCHEDULER_PUBLIC_URL")
+# More consecutive finally failed runs than this raise an alert.
+SCHEDULER_ALERT_FAILURES = env.int("SCHEDULER_ALERT_FAILURES", 2, validate=validate.Range(min=0, max=100))
+# How long the oldest free run of a queue may wait for a worker.
+SCHEDULER_ALERT_WAITING_SECONDS = env.int("SCHEDULER_ALERT_WAITING_SECONDS", 600, validate=validate.Range(min=10))
+# Gets each alert as JSON, beside the people; with a secret, the body's HMAC is in a header.
+SCHEDULER_ALERT_WEBHOOK_URL = environment.http_url(env, "SCHEDULER_ALERT_WEBHOOK_URL")
+SCHEDULER_ALERT_WEBHOOK_SECRET = env.str("SCHEDULER_ALERT_WEBHOOK_SECRET", "").strip()
+# Asked once a minute while the rules are being asked: its silence says that nobody is left who could say so.
+SCHEDULER_SIGN_OF_LIFE_URL = environment.http_url(env, "SCHEDULER_SIGN_OF_LIFE_URL")
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("SCHEDULER_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 LOGGING = {
