@@ -15,9 +15,9 @@ from executions import sessions
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 10
+LEASE_SECONDS = 8
 # Within a batch nothing is waited for but the database: a leader that is frozen there must not hold up its successor.
-FROZEN_AFTER_SECONDS = 10
+FROZEN_AFTER_SECONDS = 8
 
 
 class Deposed(Exception):

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-# A leader that dies is followed within 11 s, and each turn of the watch is at most 5 s after the last. No worker that
+# A leader that dies is followed within 9 s, and each turn of the watch is at most 5 s after the last. No worker that
 # lives and beats every 10 s looks silent for 45 s because of a gap this long.
 LONGEST_GAP_SECONDS = 20
 

@@ -6,13 +6,12 @@ All instants are seconds of the machine's clock, which is the database's too.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from executions.lease import LEASE_SECONDS
 from executions.models import JobExecution
 from jobs.enums import Reason
 from tests.faults.members import THE_END, Freeze, Life
 from tests.faults.watcher import Outage
 
-# A lease that was left behind ends by itself: until then a return of the database does not bring the schedule back.
-LEASE_SECONDS = 10
 # What a process did before it died is seen by the watcher within this time.
 SEEN_SECONDS = 1.0
 
