@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from executions import dispatch, turn
 from executions.beat import STANDBY_SECONDS, LedgerScheduler
-from executions.lease import LEASE_SECONDS, Deposed, Lease
+from executions.lease import FROZEN_AFTER_SECONDS, LEASE_SECONDS, Deposed, Lease
 from executions.models import BeatLease, JobExecution
 from tests.factories import a_job, fell_due, minutes_ago, rows_of
 
@@ -106,7 +106,7 @@ def test_renewing_makes_a_frozen_transaction_end_by_itself() -> None:
         lease.renew()
         with connection.cursor() as cursor:
             cursor.execute("SHOW idle_in_transaction_session_timeout")
-            assert cursor.fetchone() == ("10s",)
+            assert cursor.fetchone() == (f"{FROZEN_AFTER_SECONDS}s",)
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("0",)
