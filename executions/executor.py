@@ -8,6 +8,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from executions import ledger, shutdown
@@ -48,15 +49,15 @@ class JobExecutor:
         except SoftTimeLimitExceeded:
             return self._timed_out()
         except ShutdownRequested:
-            ended = shutdown.outcome()
-            self.claim.output.add(str(ended.error_message), "ERROR")
-            return ended
+            return self._shut_down()
         except JobError as fault:
             text = str(fault) or type(fault).__name__
             failed = self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())
             return replace(failed, result=self._completed(fault.result).result)
         # SystemExit too: a job that calls sys.exit() must not take the worker's process with it.
         except (Exception, SystemExit) as fault:
+            if shutdown.has_interrupted():
+                return self._shut_down()
             text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
             return self._failed(text, can_retry=True, stack_trace=traceback.format_exc())
 
@@ -71,6 +72,14 @@ class JobExecutor:
             text = _("The job returned something that is no JSON object: %(fault)s") % {"fault": fault}
             return self._failed(text, stack_trace=traceback.format_exc())
         return Outcome(ExecutionStatus.COMPLETED, result=kept)
+
+    def _shut_down(self) -> Outcome:
+        # The signal may have cut a question to the database in two: what follows begins with a fresh connection.
+        if not connection.in_atomic_block:
+            connection.close()
+        ended = shutdown.outcome()
+        self.claim.output.add(str(ended.error_message), "ERROR")
+        return ended
 
     def _timed_out(self) -> Outcome:
         # No question to the database here: the limit may have cut one in two.

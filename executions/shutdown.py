@@ -65,6 +65,10 @@ class _Listener:
         finally:
             self.is_in_body = False
 
+    def has_interrupted(self) -> bool:
+        """Whether the body was cut off: what it raised since may be what became of that in a library's hands."""
+        return self.was_asked
+
     def _hear(self, _number: int, _frame: Any) -> None:
         self.was_asked = True
         if self.is_in_body:
@@ -74,6 +78,7 @@ class _Listener:
 
 _listener = _Listener()
 listen, stop_listening, interrupting = _listener.listen, _listener.stop_listening, _listener.interrupting
+has_interrupted = _listener.has_interrupted
 
 # --- In the main process ---------------------------------------------------------------------------------------------
 _has_ended = threading.Event()

@@ -53,6 +53,13 @@ def _is_interrupted_in_a_query(_context: Any) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+def _is_terminated_in_a_library(context: Any) -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException as fault:
+        raise OSError("the connection was broken off") from fault
+
+
 def _is_terminated(context: Any) -> None:
     try:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -104,6 +111,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "validates": _raise(ValidationError("that is not a city")),
     "exits": lambda context: sys.exit(3),
     "is terminated": _is_terminated,
+    "is terminated in a library": _is_terminated_in_a_library,
     "is cancelled": _raise(JobCancelled()),
     "takes too long": _raise(SoftTimeLimitExceeded()),
     "takes too long in a query": _is_interrupted_in_a_query,

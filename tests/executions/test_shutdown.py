@@ -44,6 +44,13 @@ def test_a_run_that_is_cut_off_fails_for_the_shutdown_and_its_next_attempt_may_s
     assert attempt.available_at == attempt.queued_at
 
 
+def test_a_run_that_is_cut_off_in_a_librarys_hands_fails_for_the_shutdown_whatever_that_makes_of_it() -> None:
+    run = a_run(a_job(job_type="OddJob", parameters={"does": "is terminated in a library"}, max_retries=0))
+    take_message(str(run.id), "OddJob")
+    assert JobExecution.objects.get(pk=run.pk).reason == Reason.SHUTDOWN
+    assert len(attempts_of(run)) == 1
+
+
 def test_an_attempt_that_was_cut_off_costs_no_retry() -> None:
     run = terminated(max_retries=1, retry_delay_minutes=0)
     [second] = attempts_of(run)
