@@ -13,6 +13,7 @@ class ExecutionsConfig(AppConfig):
 
     def ready(self) -> None:
         from executions import dispatch, signals  # noqa: F401 - they listen to jobs and to Celery
+        from executions.alerts import overseer  # noqa: F401 - it listens to Celery
 
         post_migrate.connect(_make_partitions, sender=self)
 

@@ -13,8 +13,10 @@ from django.db import Error, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from executions import turn
+from executions.alerts import overseer
 from executions.bell import BROKER_ERRORS
 from executions.lease import Deposed, Lease
+from executions.vitals import signs
 from jobs import periodic
 from jobs.models import ScheduledJob
 
@@ -24,6 +26,8 @@ SHORTEST_SLEEP_SECONDS = 0.01
 STANDBY_SECONDS = 1.0
 # What this turn could not fire, because somebody holds the job or its schedule is broken, is not asked for at once.
 LEFT_OVER_SECONDS = 0.5
+# For so long a beat may be in one turn, or start, before its container counts as stuck (`executions.vitals`).
+TURN_SECONDS, STARTING_SECONDS = 120.0, 60.0
 
 
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -31,6 +35,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.lease = Lease()
+        signs.give("beat", "starts", holds_for=STARTING_SECONDS)
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -48,14 +53,17 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
             self.lease.release()
         except Error as fault:
             logger.warning("The lease could not be given back and ends by itself: %s", fault)
+        overseer.stop()
         super().close()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn; returns the seconds until the next, which are fewer when a due time comes sooner."""
         try:
             if not self.lease.hold():
+                signs.give("beat", "stands by: another beat leads", holds_for=TURN_SECONDS)
                 return STANDBY_SECONDS
             turn.take(self.lease)
+            signs.give("beat", f"leads, term {self.lease.term}", holds_for=TURN_SECONDS)
             others: float = super().tick(*args, **kwargs)
             return min(others, self._seconds_to_next())
         except Deposed:
@@ -63,6 +71,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         except Error as fault:
             self._note_absence(fault)
         except BROKER_ERRORS as fault:
+            signs.give("beat", f"leads; the broker is away: {fault}", holds_for=TURN_SECONDS)
             logger.warning("The broker is away; beat tries again in %s s: %s", self.max_interval, fault)
         except Exception:
             # One bad row must not end the beat, and with it every other job's schedule.
@@ -75,6 +84,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         return self.Model.objects.enabled().exclude(task=periodic.BELL_TASK)
 
     def _note_absence(self, fault: Error) -> None:
+        signs.give("beat", f"waits for the database: {fault}", holds_for=TURN_SECONDS)
         logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
         connection.close()
         self._initial_read = True  # the stock part would take what it could not read for read

@@ -17,8 +17,9 @@ from kombu.exceptions import ChannelError, KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
+from executions import tracing
 from executions.models import JobExecution
-from jobs import registry
+from jobs import log_context, registry
 from jobs.enums import Trigger
 from jobs.failpoints import failpoint
 from jobs.models import ScheduledJob
@@ -34,6 +35,7 @@ UNRUNG_AFTER = timedelta(seconds=5)
 LOST_AFTER = timedelta(seconds=30)
 LOST_AFTER_AT_MOST = timedelta(hours=1)
 MOST_RINGS_PER_TURN = 1_000
+MOST_TOLD_ONE_BY_ONE = 20
 # Somebody waits for us, a caller or the next due time: try once, and give up soon on a broker that is silent.
 HASTY = {"max_retries": 0, "socket_timeout": 2, "socket_connect_timeout": 1}
 
@@ -54,6 +56,8 @@ def ring(executions: Sequence[JobExecution]) -> int:
         logger.warning("The broker took none of %d messages, they will be published later: %s", len(executions), fault)
         return 0
     failpoint("ring.after_publish")
+    tracing.fired(executions)
+    _tell(executions)
     ids = [execution.id for execution in executions]
     return JobExecution.objects.filter(id__in=ids).update(rung_at=Now(), rings=F("rings") + 1)
 
@@ -116,21 +120,32 @@ def _timeouts(executions: Iterable[JobExecution]) -> dict[object, int]:
     return dict(ScheduledJob.objects.filter(id__in=jobs).values_list("id", "timeout_seconds"))
 
 
+def _tell(executions: Sequence[JobExecution]) -> None:
+    if len(executions) > MOST_TOLD_ONE_BY_ONE:
+        logger.info("The messages of %d runs are published.", len(executions))
+        return
+    for execution in executions:
+        with log_context.bound(**tracing.log_ids(execution)):
+            logger.info("The message of a run of %s is published.", execution.job_name)
+
+
 def _publish(execution: JobExecution, timeout_seconds: int | None, producer: Producer) -> None:
     shown = {"job": execution.job_name, "scheduledFor": execution.scheduled_for and f"{execution.scheduled_for:%FT%TZ}"}
-    current_app.send_task(
-        _task_name(execution.job_type),
-        task_id=str(execution.id),
-        queue=execution.queue,
-        # The Redis transport serves priority 0 first, SPEC's 9 is first.
-        priority=HIGHEST_PRIORITY - execution.priority,
-        soft_time_limit=timeout_seconds,
-        time_limit=timeout_seconds and timeout_seconds + HARD_KILL_GRACE_SECONDS,
-        kwargsrepr=repr(shown),  # for Flower's eyes: the run itself reads the ledger
-        ignore_result=True,
-        producer=producer,
-        retry=False,
-    )
+    with tracing.publishing(execution) as headers:
+        current_app.send_task(
+            _task_name(execution.job_type),
+            task_id=str(execution.id),
+            queue=execution.queue,
+            # The Redis transport serves priority 0 first, SPEC's 9 is first.
+            priority=HIGHEST_PRIORITY - execution.priority,
+            soft_time_limit=timeout_seconds,
+            time_limit=timeout_seconds and timeout_seconds + HARD_KILL_GRACE_SECONDS,
+            kwargsrepr=repr(shown),  # for Flower's eyes: the run itself reads the ledger
+            ignore_result=True,
+            headers=headers,
+            producer=producer,
+            retry=False,
+        )
 
 
 def _task_name(job_type: str) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models.functions import Now
-
-from executions.models import Alert, Artifact, JobExecution
+from executions.alerts import episodes
+from executions.models import Artifact, JobExecution
 from executions.output import RunOutput
 from jobs import registry
 from jobs.base import JobCancelled, JobParameters
@@ -18,7 +17,6 @@ from jobs.gateways import Gateways
 from jobs.messages import Messages
 from jobs.models import JobState
 
-JOB_ALERT = "job"
 CANCEL_CHECK_SECONDS = 1.0
 ARTIFACT_MAX_BYTES = 5 * 1024 * 1024
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -57,16 +55,9 @@ class RunContext:
             raise JobCancelled
 
     def alert(self, subject: str, *, open: bool, message: str = "") -> uuid.UUID | None:
-        about = {"rule": JOB_ALERT, "job_id": self._execution.job_id, "subject": subject[:200]}
-        of_subject = Alert.objects.filter(**about, closed_at=None)
-        known = of_subject.values_list("id", flat=True).first()
-        if not open:
-            return known if known and of_subject.filter(id=known).update(closed_at=Now()) else None
-        if known is None:
-            # Somebody else may open the same one meanwhile: the constraint leaves one.
-            Alert.objects.bulk_create([Alert(**about, message=message, opened_at=Now())], ignore_conflicts=True)
-            known = of_subject.values_list("id", flat=True).first()
-        return known
+        if open:
+            return episodes.open_for_job(self._execution.job_id, subject, message)
+        return episodes.close_for_job(self._execution.job_id, subject)
 
     def artifact(self, name: str, content: str | bytes, content_type: str) -> None:
         if not ARTIFACT_NAME.fullmatch(name):

@@ -17,10 +17,10 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from executions import bell, ids, partitions, sessions
+from executions import bell, ids, partitions, sessions, tracing
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
-from jobs import cron, holds, registry
+from jobs import cron, holds, log_context, registry
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.failpoints import failpoint
@@ -229,6 +229,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
                 caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
                 execution_id=row.id, created_at=now,
             )  # fmt: skip
+        transaction.on_commit(partial(_tell, row), robust=True)
         if _is_free_to_start(row):
             transaction.on_commit(partial(bell.ring, [row]), robust=True)
     return row
@@ -338,6 +339,12 @@ def _new_row(job: ScheduledJob, key: uuid.UUID, *, now: datetime, **fields: Any)
 
 def _is_free_to_start(row: JobExecution) -> bool:
     return row.status == ExecutionStatus.QUEUED and row.available_at is not None
+
+
+def _tell(row: JobExecution) -> None:
+    """The line that has both the ids of the run and the correlation id of the request for it."""
+    with log_context.bound(**tracing.log_ids(row)):
+        logger.info("A run of %s is queued as asked.", row.job_name)
 
 
 def _known_request(job: ScheduledJob, request: RunRequest, now: datetime) -> JobExecution | None:

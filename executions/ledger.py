@@ -16,10 +16,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from executions import dispatch, ids, sessions
 from executions.models import JobExecution, OutputChunk
+from executions.notices import outbox
 from executions.output import storable
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, Reason, Trigger
@@ -68,6 +69,8 @@ def claim(
 def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: tuple[int, str] | None = None) -> bool:
     """Running becomes the outcome, together with the job's figures and, after a failure, the next attempt's row.
 
+    A run that is failed and has no next attempt has finally failed: what is to be told of it is written too.
+
     `progress` (percent, message): the last that the run said; None leaves what was written while it ran.
     False: the row is not ours any more, and nothing was written. Raises the database's errors.
     """
@@ -76,8 +79,9 @@ def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: t
         # The job before its run, as whoever makes way for a new run locks them: neither waits for the other for ever.
         job = _locked_job(execution) if _may_be_retried(execution, outcome) else None
         is_ours = _close_row(execution, outcome, output, progress or (None, None))
-        if is_ours and job:
-            _retry(execution, job, outcome)
+        has_next = is_ours and job is not None and _retry(execution, job, outcome)
+        if is_ours and outcome.status == ExecutionStatus.FAILED and not has_next:
+            _have_it_told(execution, job)
         if is_ours:
             OutputChunk.objects.filter(execution_id=execution.id).delete()
     failpoint("record.after_commit")
@@ -133,17 +137,34 @@ def _locked_job(execution: JobExecution) -> ScheduledJob:
     return ScheduledJob.objects.select_for_update(no_key=True).get(pk=execution.job_id)
 
 
-def _retry(execution: JobExecution, job: ScheduledJob, outcome: Outcome) -> None:
-    """The next attempt, unless none is left, the job was disabled or deleted, or somebody asked this run to stop."""
+def _retry(execution: JobExecution, job: ScheduledJob, outcome: Outcome) -> bool:
+    """The next attempt, unless none is left, the job was disabled or deleted, or somebody asked this run to stop.
+
+    Whether there is one.
+    """
     if not job.is_on_schedule or _was_asked_to_stop(execution):
-        return
+        return False
     now, delay = database_now(), timedelta()
     if outcome.costs_retry:
         retry = execution.retry_attempt - _attempts_for_nothing(execution) + 1
         if retry > job.max_retries:
-            return
+            return False
         delay = job.retry_delay(retry, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads load, guards nothing
     dispatch.make_retry(execution, available_at=now + delay, now=now)
+    return True
+
+
+def _have_it_told(execution: JobExecution, job: ScheduledJob | None) -> None:
+    """A job that cannot be read does not keep its run from being closed; a database that is away does, for a while."""
+    try:
+        with transaction.atomic():
+            job = job or ScheduledJob.objects.filter(pk=execution.job_id).first()
+            if job and job.notify_on_failure:
+                outbox.run_failed(execution, job)
+    except OperationalError:
+        raise
+    except (DatabaseError, TypeError, ValueError):
+        logger.exception("The failure of execution %s cannot be told.", execution.id)
 
 
 def _attempts_for_nothing(execution: JobExecution) -> int:

@@ -372,3 +372,79 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.channel} {self.recipient}".strip()
+
+
+class AuditCursor(models.Model):
+    """How far AuditService has been told of one stream of events, and how it goes (`executions.audit_feed`)."""
+
+    stream = models.CharField(_("stream"), primary_key=True, max_length=10, editable=False)
+    told_until = models.DateTimeField(_("told until"))
+    last_key = models.CharField(max_length=36)  # of the last one told that is of `told_until`
+    next_try_at = models.DateTimeField(_("next try at"))  # pushed ahead by whoever is just telling
+    failures = models.PositiveIntegerField(_("failures"), default=0)  # one after another
+    last_error = models.TextField(_("last error"), blank=True, default="")
+    told = models.PositiveBigIntegerField(_("told"), default=0)
+    refused = models.PositiveBigIntegerField(_("refused"), default=0)  # passed over: no try would have been taken
+    skipped = models.PositiveBigIntegerField(_("skipped"), default=0)  # given up: they had waited for a day
+    gave_up_at = models.DateTimeField(_("gave up at"), null=True)
+
+    class Meta:
+        verbose_name = _("audit cursor")
+        verbose_name_plural = _("audit cursors")
+        ordering = ["stream"]
+
+    def __str__(self) -> str:
+        return self.stream
+
+
+class Span(models.TextChoices):
+    """What a roll-up is about: a minute or an hour of UTC, or all time."""
+
+    MINUTE = "Minute"
+    HOUR = "Hour"
+    EVER = "Ever"
+
+
+class Rollup(models.Model):
+    """What ended within one span of time, of one job or of all (`job` null): counts that rows of the ledger add to.
+
+    Written by `executions.rollups` alone, which counts each row once. Minutes are of all jobs together only, and the
+    hours of one job have no histograms.
+    """
+
+    span = models.CharField(max_length=6, choices=Span.choices)
+    begins_at = models.DateTimeField()  # of Ever: the epoch
+    job = models.ForeignKey(
+        ScheduledJob, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    completed = models.PositiveBigIntegerField()
+    failed = models.PositiveBigIntegerField()
+    cancelled = models.PositiveBigIntegerField()
+    skipped = models.PositiveBigIntegerField()
+    missed = models.PositiveBigIntegerField()
+    retries = models.PositiveBigIntegerField()  # attempts after the first that ran
+    ran = models.PositiveBigIntegerField()  # those that a worker had: they have a duration
+    duration_total = models.DurationField()
+    took_at_most = ArrayField(models.PositiveBigIntegerField())  # per bound: `executions.rollups.counts`
+    fired = models.PositiveBigIntegerField()  # due times of the schedule, whatever became of them
+    lateness_total = models.DurationField()  # from the due time to when it was fired
+    late_at_most = ArrayField(models.PositiveBigIntegerField())
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["span", "job", "begins_at"], nulls_distinct=False, name="rollup_once")]
+
+    def __str__(self) -> str:
+        return f"{self.span} {self.begins_at:%Y-%m-%d %H:%M} {self.job_id or 'all'}"
+
+
+class RollupCursor(models.Model):
+    """The one row that says up to which `completed_at`, included, the ledger's rows stand in the roll-ups."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    folded_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [CheckConstraint(condition=Q(id=1), name="rollup_cursor_one")]
+
+    def __str__(self) -> str:
+        return f"{self.folded_until:%Y-%m-%d %H:%M:%S}"

@@ -14,11 +14,12 @@ from celery.signals import task_failure, task_postrun, task_prerun, task_revoked
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils.translation import gettext as _
 
-from executions import claims, kept, ledger, memory, orphans, shutdown, workers
+from executions import claims, kept, ledger, memory, orphans, shutdown, tracing, workers
 from executions.bell import HARD_KILL_GRACE_SECONDS
 from executions.claims import Claim
 from executions.ledger import Outcome
 from executions.tasks import JobTask
+from jobs import log_context
 from jobs.enums import ExecutionStatus, Reason
 from jobs.failpoints import failpoint
 
@@ -36,6 +37,7 @@ def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
         return
     shutdown.listen()
     token, worker_name = uuid.uuid4(), task.request.hostname or ""
+    log_context.begin_run(execution_id=str(key), worker=worker_name)
     try:
         execution = _once_more_after_a_broken_connection(
             lambda: ledger.claim(key, token=token, worker_name=worker_name, worker_id=workers.current_id())
@@ -48,6 +50,8 @@ def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
         return
     claims.take(execution)
     failpoint("claim.after_commit")
+    tracing.begin(execution, vars(task.request), worker_name=worker_name)
+    logger.info("A run of %s begins.", execution.job_name)
 
 
 @task_success.connect
@@ -77,8 +81,10 @@ def on_revoked(sender: Any, request: Any, **_kwargs: Any) -> None:
 def on_postrun(sender: Any, task_id: str, **_kwargs: Any) -> None:
     """Whatever happened, this process holds the claim no longer."""
     if isinstance(sender, JobTask):
-        claims.release(task_id)
+        claim = claims.release(task_id)
         shutdown.stop_listening()
+        status, reason = (claim.outcome.status, claim.outcome.reason) if claim and claim.outcome else (None, "")
+        tracing.end(status, reason)
 
 
 def _claim_of(task: Any, task_id: str) -> Claim | None:

@@ -9,6 +9,8 @@ from django.db import Error
 from executions import accounting, bell, control, dispatch, partitions, rescue, watch
 from executions.bell import BROKER_ERRORS
 from executions.lease import Lease
+from executions.notices import outbox
+from executions.rollups import background
 from jobs.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ def take(lease: Lease | None = None) -> int:
     _every(5, _rescue)
     _every(3_600, partitions.ensure_ahead)
     _every(3_600, accounting.check_in_background)
+    _every(3_600, outbox.prune)
+    _every(60, background.fold_in_background)
     return fired
 
 

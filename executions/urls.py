@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from executions.alerts_api import AcknowledgeView, AlertsView, AlertView
 from executions.api import (
     CancelView,
     ExecutionLogView,
@@ -25,4 +26,7 @@ urlpatterns = [
     path("executions/<str:execution_id>/log", ExecutionLogView.as_view(), name="execution-log"),
     path("executions/<str:execution_id>/artifacts", ArtifactsView.as_view(), name="execution-artifacts"),
     path("executions/<str:execution_id>/artifacts/<str:name>", ArtifactView.as_view(), name="execution-artifact"),
+    path("alerts", AlertsView.as_view(), name="alerts"),
+    path("alerts/<str:alert_id>", AlertView.as_view(), name="alert"),
+    path("alerts/<str:alert_id>/acknowledge", AcknowledgeView.as_view(), name="alert-acknowledge"),
 ]

@@ -1,4 +1,4 @@
-"""For how long the schedule has been watched without a gap, whoever took the turns: the database keeps the count."""
+"""For how long the database has been seen to answer without a gap, whoever took the turns or asked the rules."""
 
 from django.db import connection
 

@@ -14,12 +14,15 @@ from django.db.models.functions import Now
 
 from executions import claims, orphans
 from executions.models import Worker
+from executions.vitals import signs
+from executions.vitals.main_loop import MainLoop
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
 GOODBYE_SECONDS = 3.0
 SILENT_AFTER_SECONDS = 45
+STARTING_SECONDS = 60
 
 _id: uuid.UUID | None = None
 _main_pid: int | None = None
@@ -57,6 +60,7 @@ def _announce(**_kwargs: Any) -> None:
     """Give this worker its id before the child processes are forked, so that they know it too."""
     global _id, _main_pid
     _id, _main_pid = uuid.uuid4(), os.getpid()
+    signs.give("worker", "starts", holds_for=STARTING_SECONDS)
 
 
 def _held() -> set[uuid.UUID]:
@@ -77,6 +81,7 @@ def _beat(consumer: Any) -> None:
         "processes": consumer.pool.num_processes if consumer.pool else 0,
     }
     held_before: set[uuid.UUID] = set()
+    loop = MainLoop(consumer)
     while True:
         try:
             held = _held()
@@ -89,8 +94,12 @@ def _beat(consumer: Any) -> None:
             )
             held_before = held
             orphans.write_down()
+            if doing := loop.doing():
+                signs.give("worker", f"writes its heartbeat and {doing}", holds_for=SILENT_AFTER_SECONDS)
         except Exception as fault:  # whatever it is: a worker that falls silent is taken for dead
             logger.warning("The heartbeat of this worker could not be written: %s", fault)
+            if isinstance(fault, Error):
+                signs.give("worker", f"cannot write its heartbeat: {fault}", holds_for=SILENT_AFTER_SECONDS)
             connection.close()
         if _stopping.is_set():
             break

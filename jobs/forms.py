@@ -86,7 +86,7 @@ class ScheduledJobForm(forms.ModelForm):  # type: ignore[type-arg]
             "name", "description", "job_type", "parameters", "cron_expression", "time_zone", "status", "max_retries",
             "retry_delay_minutes", "notify_on_failure", "notification_emails", "retry_backoff", "timeout_seconds",
             "overlap_policy", "misfire_policy", "misfire_grace_seconds", "start_deadline_seconds",
-            "max_duration_seconds", "grace_seconds", "queue", "priority",
+            "max_duration_seconds", "grace_seconds", "max_consecutive_failures", "queue", "priority",
         )  # fmt: skip
         widgets = {
             "name": forms.TextInput(attrs={"class": "vLargeTextField"}),
@@ -115,6 +115,9 @@ class ScheduledJobForm(forms.ModelForm):  # type: ignore[type-arg]
             "start_deadline_seconds": _("A run that waits longer in the queue counts as missed. Empty: it waits."),
             "max_duration_seconds": _("A longer run raises an alert. Empty: 1800."),
             "grace_seconds": _("An alert is raised when a run has not started this long after its due time."),
+            "max_consecutive_failures": _(
+                "More finally failed runs in a row than this raise an alert. Empty: the service's own limit."
+            ),
             "queue": _("The Celery queue; some worker must consume it."),
             "priority": _("0 to 9; 9 goes first."),
         }  # fmt: skip

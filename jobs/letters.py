@@ -1,12 +1,13 @@
 """E-mails as people get them: in English, Spanish or both, as HTML and as text, by the content rules of OKLA.md §2."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from jobs.gateways.content_rules import SUBJECT_MAX_UNITS, cut, units
 from jobs.gateways.notifications import Email
 
 BETWEEN_SUBJECTS = " / "
@@ -48,8 +49,18 @@ def write(
     frame = {"parts": htmls, "language": language.codes[0], "title": subjects[0]}
     return Email(
         to=to,
-        subject=BETWEEN_SUBJECTS.join(dict.fromkeys(subjects)),
+        subject=joined(subjects),
         html=render_to_string("jobs/mail/frame.html", frame),
         text="\n\n---\n\n".join(texts) + "\n",
         recipient_user_id=recipient_user_id,
     )
+
+
+def joined(subjects: Sequence[str]) -> str:
+    """One subject in several languages, each cut to its share where they are too long together."""
+    different = list(dict.fromkeys(subjects))
+    whole = BETWEEN_SUBJECTS.join(different)
+    if units(whole) <= SUBJECT_MAX_UNITS:
+        return whole
+    share = (SUBJECT_MAX_UNITS - len(BETWEEN_SUBJECTS) * (len(different) - 1)) // len(different)
+    return BETWEEN_SUBJECTS.join(cut(subject, most=share) for subject in different)

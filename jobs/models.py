@@ -34,7 +34,7 @@ DEFINITION_FIELDS = (
     "name", "description", "job_type", "parameters", "cron_expression", "time_zone", "status", "paused_until",
     "pause_reason", "max_retries", "retry_delay_minutes", "retry_backoff", "timeout_seconds", "overlap_policy",
     "misfire_policy", "misfire_grace_seconds", "start_deadline_seconds", "max_duration_seconds", "grace_seconds",
-    "notify_on_failure", "notification_emails", "queue", "priority",
+    "max_consecutive_failures", "notify_on_failure", "notification_emails", "queue", "priority",
 )  # fmt: skip
 STATUS_FIELDS = frozenset({"status", "paused_until", "pause_reason", "paused_by_user_id"})
 SCHEDULE_FIELDS = frozenset({"cron_expression", "time_zone", "status"})
@@ -112,6 +112,9 @@ class ScheduledJob(models.Model):
         _("maximum duration (s)"), null=True, blank=True, validators=_between(1, 86_400)
     )
     grace_seconds = models.PositiveIntegerField(_("start window (s)"), default=300, validators=_between(0, 86_400))
+    max_consecutive_failures = models.PositiveSmallIntegerField(
+        _("maximum failures in a row"), null=True, blank=True, validators=_between(0, 100)
+    )
     notify_on_failure = models.BooleanField(_("notify on failure"), default=False)
     notification_emails = models.JSONField(_("notification e-mails"), default=list, blank=True)
     queue = models.CharField(
@@ -151,6 +154,7 @@ class ScheduledJob(models.Model):
             CheckConstraint(condition=_none_or("start_deadline_seconds", 1, 2_592_000), name="job_deadline_range"),
             CheckConstraint(condition=_none_or("max_duration_seconds", 1, 86_400), name="job_max_duration_range"),
             CheckConstraint(condition=Q(grace_seconds__lte=86_400), name="job_grace_range"),
+            CheckConstraint(condition=_none_or("max_consecutive_failures", 0, 100), name="job_max_failures_range"),
             # On the schedule exactly when there is a next due time (None also when no due time is left).
             CheckConstraint(
                 condition=~Q(status=JobStatus.DISABLED) | Q(next_execution_at=None), name="job_disabled_is_off_schedule"

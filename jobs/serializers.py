@@ -80,7 +80,8 @@ class JobSerializer(Strict, WireModelSerializer):
             "total_executions", "successful_executions", "failed_executions", "average_duration",
             "max_retries", "retry_delay_minutes", "retry_backoff", "timeout_seconds",
             "overlap_policy", "misfire_policy", "misfire_grace_seconds", "start_deadline_seconds",
-            "max_duration_seconds", "grace_seconds", "notify_on_failure", "notification_emails", "queue", "priority",
+            "max_duration_seconds", "grace_seconds", "max_consecutive_failures", "notify_on_failure",
+            "notification_emails", "queue", "priority",
             "created_by_user_id", "created_at", "last_modified_at", "version",
         )  # fmt: skip
 

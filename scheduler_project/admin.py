@@ -12,7 +12,10 @@ from jobs import holds
 
 # In this order on the index and in the side bar; what is not named comes after, by name.
 APPS = ("jobs", "executions", "django_celery_beat", "identity")
-MODELS = ("ScheduledJob", "JobExecution", "Alert", "Worker", "LedgerCheck", "ParkedMessage", "PeriodicTask")
+MODELS = (
+    "ScheduledJob", "JobExecution", "Alert", "Notice", "Worker", "LedgerCheck", "ParkedMessage", "AuditCursor",
+    "PeriodicTask",
+)  # fmt: skip
 
 
 class SchedulerAdminSite(AdminSite):
@@ -22,7 +25,6 @@ class SchedulerAdminSite(AdminSite):
     index_template = "admin/scheduler_index.html"
     enable_nav_sidebar = False  # the lists need the width; the header has the ways
     login_form = AuthenticationForm  # whether someone may come in is said by their role, not by `is_staff`
-    site_url = None  # the dashboard will be here
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and (request.user.is_staff or request.user.has_module_perms("jobs"))

@@ -1,4 +1,4 @@
-"""The admin of alerts and workers, to read."""
+"""The admin of alerts, to read and to acknowledge, and of workers, to read."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -8,14 +8,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from executions.admin.acknowledging import AcknowledgingAdmin
 from executions.admin.reading import ReadOnlyAdmin, flower_url
+from executions.alerts import wording
+from executions.alerts.states import AlertState, narrowed, state_of
 from executions.models import Alert, Worker
 from executions.workers import SILENT_AFTER_SECONDS
-from jobs.admin.display import NOTHING, badge, instant, link
+from jobs.admin.display import NOTHING, badge, duration, instant, link, people, pretty_json
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -23,26 +26,41 @@ class OpenFilter(admin.SimpleListFilter):
     parameter_name = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [("yes", _("Open")), ("no", _("Closed"))]
+        return [("yes", _("Open")), ("known", _("Acknowledged")), ("no", _("Closed"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        if self.value() == "known":
+            return narrowed(queryset, AlertState.ACKNOWLEDGED)
         is_open = {"yes": True, "no": False}.get(self.value() or "")
         return queryset if is_open is None else queryset.filter(closed_at__isnull=is_open)
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin):
-    list_display = ("state", "subject", "rule", "job_link", "opened", "closed")
-    list_display_links = ("state", "subject")
-    list_filter = (OpenFilter, "rule")
+class AlertAdmin(AcknowledgingAdmin):
+    list_display = ("state", "what", "rule", "severity", "job_link", "opened", "told", "acknowledged", "closed")
+    list_display_links = ("state", "what")
+    list_filter = (OpenFilter, "rule", "severity")
     search_fields = ("subject", "message", "job__name")
     list_select_related = ("job",)
     sortable_by = ()
-    fields = ("state", "subject", "rule", "job_link", "message", "opened", "closed")
+    fields = (
+        "state", "what", "says", "rule", "severity", "job_link", "opened", "told", "notices_shown", "acknowledged",
+        "note", "closed", "facts_shown",
+    )  # fmt: skip
 
+    # --- Cells -------------------------------------------------------------------------------------------------------
     @admin.display(description=gettext_lazy("state"))
     def state(self, alert: Alert) -> str:
-        return badge("closed", _("Closed")) if alert.closed_at else badge("open", _("Open"))
+        state = state_of(alert)
+        return badge("paused" if state == AlertState.ACKNOWLEDGED else state, state.label)
+
+    @admin.display(description=gettext_lazy("alert"))
+    def what(self, alert: Alert) -> str:
+        return wording.title(alert)
+
+    @admin.display(description=gettext_lazy("message"))
+    def says(self, alert: Alert) -> str:
+        return wording.message(alert)
 
     @admin.display(description=gettext_lazy("job"))
     def job_link(self, alert: Alert) -> str:
@@ -54,9 +72,36 @@ class AlertAdmin(ReadOnlyAdmin):
     def opened(self, alert: Alert) -> str:
         return instant(alert.opened_at, seconds=True)
 
+    @admin.display(description=gettext_lazy("told at"))
+    def told(self, alert: Alert) -> str:
+        return instant(alert.told_at, seconds=True)
+
+    @admin.display(description=gettext_lazy("acknowledged"))
+    def acknowledged(self, alert: Alert) -> str:
+        if alert.acknowledged_at is None:
+            return NOTHING
+        who = people([alert.acknowledged_by])[alert.acknowledged_by]
+        return format_html("{} · {}", instant(alert.acknowledged_at, seconds=True), who)
+
     @admin.display(description=gettext_lazy("closed at"))
     def closed(self, alert: Alert) -> str:
-        return instant(alert.closed_at, seconds=True)
+        if alert.closed_at is None:
+            return NOTHING
+        lasted = duration(alert.closed_at - alert.opened_at)
+        return format_html('{}<span class="detail">{}</span>', instant(alert.closed_at, seconds=True), lasted)
+
+    @admin.display(description=gettext_lazy("notices"))
+    def notices_shown(self, alert: Alert) -> str:
+        shown = [
+            (link(notice, f"{notice.get_kind_display()}: {notice.get_channel_display()} {notice.recipient}"), state)
+            for notice in alert.notices.order_by("id")
+            for state in [notice.get_state_display()]
+        ]
+        return format_html_join("", '<div>{}<span class="detail">{}</span></div>', shown) or NOTHING
+
+    @admin.display(description=gettext_lazy("facts"))
+    def facts_shown(self, alert: Alert) -> str:
+        return pretty_json(alert.facts)
 
 
 @admin.register(Worker)

@@ -55,7 +55,8 @@ class ScheduledJobAdmin(JobColumns, VerbsAdmin):
     )  # fmt: skip
     ADVANCED = (
         "retry_backoff", "timeout_seconds", "overlap_policy", "misfire_policy", "misfire_grace_seconds",
-        "start_deadline_seconds", "max_duration_seconds", "grace_seconds", "queue", "priority",
+        "start_deadline_seconds", "max_duration_seconds", "grace_seconds", "max_consecutive_failures", "queue",
+        "priority",
     )  # fmt: skip
     RECORD = ("key", "created", "last_modified", "revision")
 

@@ -22,6 +22,7 @@ from jobs.gateways.suggested_prices import SuggestedPriceTables
 from jobs.gateways.tokens import Tokens
 from jobs.gateways.users import Users
 from jobs.gateways.vehicles import Vehicles
+from jobs.gateways.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Gateways:
     users: Users
     logs: Logs
     notifications: Notifier
+    webhook: Webhook  # where alerts go as JSON
     audit: AuditService
     prices: MarketPrices
     health: HealthTargets
@@ -62,6 +64,7 @@ def current() -> Gateways:
         users=Users(databases, mapping),
         logs=Logs(databases, mapping),
         notifications=_notifier(token),
+        webhook=Webhook(settings.SCHEDULER_ALERT_WEBHOOK_URL, secret=settings.SCHEDULER_ALERT_WEBHOOK_SECRET),
         audit=AuditService(settings.SCHEDULER_AUDIT_SERVICE_URL, token),
         prices=pricing.of(agent_url=settings.SCHEDULER_PRICING_AGENT_URL, ml_url=settings.SCHEDULER_PRICING_ML_URL),
         health=HealthTargets(addresses=settings.SCHEDULER_HEALTH_URLS),

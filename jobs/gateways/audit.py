@@ -7,13 +7,14 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import Enum
 from typing import Any
 
 from jobs.gateways import http
 from jobs.gateways.content_rules import cut, whole
 from jobs.gateways.errors import GatewayError
 from jobs.gateways.notifications import Severity
-from jobs.gateways.problems import said_in
+from jobs.gateways.problems import fields_of, said_in
 from jobs.gateways.service_token import ServiceToken
 
 SERVICE_NAME = "SchedulerService"
@@ -21,6 +22,7 @@ TIMEOUT_SECONDS = 5.0
 TRIES = 2  # the second only where there was no connection
 SEVERITIES: Mapping[Severity, int] = {"Info": 2, "Warning": 3, "Error": 4, "Critical": 5}
 ERROR_MAX_UNITS, KEY_MAX_UNITS, DATA_MAX_KEYS, DATA_MAX_DEPTH = 1000, 100, 50, 8
+OF_THE_ENTRY = (400, 413, 422)  # in its own words, JSON; a proxy that says 400 to everything speaks HTML
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,20 @@ class AuditEntry:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Verdict(Enum):
+    TAKEN = "taken"
+    REFUSED = "refused"  # the entry is at fault: it would be refused again
+    AWAY = "away"  # the service is: the entry may be taken later, or has been taken without a word
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What became of an entry. `reason`: why it was not taken."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
 class AuditService:
     """Empty `url`: not configured, and nothing is told."""
 
@@ -59,6 +75,10 @@ class AuditService:
         """Whether the entry was taken. Never raises: trouble is a line in the log, one until it is over."""
         if not self.is_configured:
             return False
+        return self.offer(entry).verdict is Verdict.TAKEN
+
+    def offer(self, entry: AuditEntry) -> Reception:
+        """What the service made of the entry, for whoever may come again with it. Never raises, logs as `record`."""
         try:
             answer = http.ask_patiently(
                 http.Request(
@@ -68,23 +88,25 @@ class AuditService:
                 again_on=lambda _answer: False, is_repeatable=False, tries=TRIES,
             )  # fmt: skip
         except (http.NoAnswer, GatewayError) as fault:
-            return self._failed(str(fault))
+            return self._failed(Verdict.AWAY, str(fault))
         if answer.is_success:
             return self._succeeded()
-        return self._failed(f"HTTP {answer.status}, {said_in(answer)}")
+        is_at_fault = answer.status in OF_THE_ENTRY and bool(fields_of(answer))
+        verdict = Verdict.REFUSED if is_at_fault else Verdict.AWAY
+        return self._failed(verdict, f"HTTP {answer.status}, {said_in(answer)}")
 
-    def _failed(self, reason: str) -> bool:
+    def _failed(self, verdict: Verdict, reason: str) -> Reception:
         with self._lock:
             was_in_trouble, self._is_in_trouble = self._is_in_trouble, True
         logger.log(logging.DEBUG if was_in_trouble else logging.WARNING, "AuditService took no entry: %s", reason)
-        return False
+        return Reception(verdict, reason)
 
-    def _succeeded(self) -> bool:
+    def _succeeded(self) -> Reception:
         with self._lock:
             was_in_trouble, self._is_in_trouble = self._is_in_trouble, False
         if was_in_trouble:
             logger.info("AuditService takes entries again.")
-        return True
+        return Reception(Verdict.TAKEN)
 
 
 def body_of(entry: AuditEntry) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from executions import ids, ledger
+from executions import control, ids, ledger
 from executions.ledger import Outcome
-from executions.models import JobExecution, OutputChunk
+from executions.models import JobExecution, Notice, OutputChunk
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, RetryBackoff, Trigger
 from jobs.models import FIGURE_STRIPES, JobFigures, ScheduledJob
@@ -198,6 +198,81 @@ def test_a_retry_keeps_the_parameters_of_its_first_attempt() -> None:
     job.redefine(by=SOMEBODY, parameters={"message": "new"})
     ended(run, FAILED)
     assert retry_of(run).parameters == {"message": "old"}
+
+
+# --- What is told of a failure ---------------------------------------------------------------------------------------
+LOST = Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message="gone", can_retry=True)
+PERMANENT = Outcome(ExecutionStatus.FAILED, Reason.ERROR, error_message="it never will")
+STOPPED = Outcome(ExecutionStatus.FAILED, Reason.SHUTDOWN, can_retry=True, costs_retry=False)
+CANCELLED = Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
+
+
+def told_of(run: JobExecution) -> list[tuple[str, str, str]]:
+    rows = Notice.objects.filter(execution_id=run.id, job_id=run.job_id, kind="RunFailed").order_by("id")
+    return list(rows.values_list("state", "channel", "recipient"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "max_retries", "is_told"),
+    [
+        (COMPLETED, 0, False), (CANCELLED, 0, False), (FAILED, 0, True), (FAILED, 1, False), (LOST, 0, True),
+        (LOST, 1, False), (PERMANENT, 3, True), (STOPPED, 0, False),
+    ],
+)  # fmt: skip
+def test_a_failure_is_told_when_no_further_attempt_follows(outcome: Outcome, max_retries: int, is_told: bool) -> None:
+    run = ended(started(a_job(max_retries=max_retries, notify_on_failure=True)), outcome)
+    assert told_of(run) == ([("Held", "Administrators", "")] if is_told else [])
+    assert bool(retry_of(run)) != is_told or outcome in (COMPLETED, CANCELLED)
+
+
+def test_of_several_attempts_only_the_last_is_told_and_to_each_address_once() -> None:
+    emails = ["ana@example.com", "luis@example.com"]
+    job = a_job(max_retries=1, retry_delay_minutes=0, notify_on_failure=True, notification_emails=emails)
+    first = ended(started(job), FAILED)
+    last = ended(claimed(retry_of(first)), FAILED)
+    assert (told_of(first), told_of(last)) == ([], [("Held", "Email", address) for address in emails])
+    assert not ledger.close(last, FAILED, output="")
+    assert len(told_of(last)) == 2
+
+
+def test_a_job_that_does_not_ask_for_it_has_nothing_told() -> None:
+    ended(started(a_job(max_retries=0)), FAILED)
+    assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["disable", "retire"])
+def test_the_failure_of_a_run_whose_job_was_taken_off_the_schedule_is_told(verb: str) -> None:
+    job = a_job(notify_on_failure=True)
+    run = started(job)
+    getattr(job, verb)(by=SOMEBODY)
+    assert len(told_of(ended(run, STOPPED))) == 1
+
+
+def test_one_more_attempt_that_somebody_asked_for_and_that_fails_is_told_too() -> None:
+    job = a_job(max_retries=0, notify_on_failure=True)
+    first = ended(started(job), FAILED)
+    again = ended(claimed(control.retry(first, by=SOMEBODY)), FAILED)
+    assert len(told_of(first)) == len(told_of(again)) == 1
+
+
+def test_addresses_that_cannot_be_read_do_not_keep_a_run_from_being_closed() -> None:
+    job = a_job(max_retries=0, notify_on_failure=True)
+    ScheduledJob.objects.filter(pk=job.pk).update(notification_emails={"to": ["ana@example.com"]})
+    assert told_of(ended(started(job), FAILED)) == [("Held", "Administrators", "")]
+
+
+def test_a_completed_run_costs_no_query_for_what_might_have_been_told(django_assert_num_queries) -> None:
+    run = started(a_job(notify_on_failure=True))
+    with django_assert_num_queries(4):  # the transaction's two, the row with its figures, the chunks
+        assert ledger.close(run, COMPLETED, output="")
+
+
+def test_without_the_transaction_of_the_end_nothing_is_told() -> None:
+    run = started(a_job(max_retries=0, notify_on_failure=True))
+    with pytest.raises(RuntimeError), transaction.atomic():
+        assert ledger.close(run, FAILED, output="")
+        raise RuntimeError
+    assert told_of(run) == []
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ WRITABLE = [
     "name", "description", "jobType", "parameters", "cronExpression", "timeZone", "status", "isEnabled", "pausedUntil",
     "pauseReason", "maxRetries", "retryDelayMinutes", "retryBackoff", "timeoutSeconds", "overlapPolicy",
     "misfirePolicy", "misfireGraceSeconds", "startDeadlineSeconds", "maxDurationSeconds", "graceSeconds",
+    "maxConsecutiveFailures",
     "notifyOnFailure", "notificationEmails", "queue", "priority", "key",
 ]  # fmt: skip
 HOSTILE: list[Any] = [

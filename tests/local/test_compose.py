@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import yaml
 
+from executions.vitals.file import KINDS
 from scheduler_project import connection_strings
 from scheduler_project.demo import population
 from scheduler_project.demo.databases import DemoDatabases, drop_database
@@ -99,6 +100,15 @@ def test_everything_restarts_but_the_migrations_which_all_of_ours_wait_for() -> 
             }
     assert services["postgres"]["image"] == "postgres:16"
     assert services["web"]["ports"] == ["127.0.0.1:5038:5038"]
+
+
+def test_worker_and_beat_are_healthy_by_their_sign_of_life() -> None:
+    services = compose(example())
+    for kind in KINDS:
+        assert services[kind]["healthcheck"]["test"] == ["CMD", "python", "-m", "executions.vitals", kind]
+        assert services[kind]["healthcheck"]["start_period"] == "60s"
+    assert {name for name, service in services.items() if service.get("healthcheck", {}).get("disable")} == {"migrate"}
+    assert "/health/ready" in dockerfile("HEALTHCHECK")[0]
 
 
 def test_the_demo_is_a_profile_that_the_example_switches_on() -> None:
@@ -230,8 +240,15 @@ def service(name: str, servers: dict[str, str], folder: Path, ports: dict[str, s
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             **{key: str(value) for key, value in described["environment"].items()},
             **servers,
+            "TMPDIR": str(folder),  # a container has one of its own
         },
     )
+
+
+def is_healthy(name: str, process: Process) -> bool:
+    """As Docker asks: by a further process in the container."""
+    check = compose(example())[name]["healthcheck"]["test"][1:]
+    return not subprocess.run(check, cwd=ROOT, env=process.environment, capture_output=True, check=False).returncode
 
 
 def test_every_service_starts_becomes_ready_and_stops_when_asked(servers: dict[str, str], tmp_path: Path) -> None:
@@ -245,8 +262,8 @@ def test_every_service_starts_becomes_ready_and_stops_when_asked(servers: dict[s
 
     are_ready: dict[str, Callable[[], bool]] = {
         "web": lambda: answers(int(ports["5038"]), "/health/ready"),
-        "worker": lambda: worker_answers(servers["CELERY_BROKER_URL"]),
-        "beat": lambda: "beat: Starting" in processes["beat"].last_lines(),
+        "worker": lambda: worker_answers(servers["CELERY_BROKER_URL"]) and is_healthy("worker", processes["worker"]),
+        "beat": lambda: is_healthy("beat", processes["beat"]),
         "flower": lambda: answers(int(ports["5555"]), "/healthcheck"),
         "demo": lambda: answers(int(ports["5039"]), "/vehiclessaleservice/health"),
     }
