@@ -8,4 +8,9 @@ os.environ.setdefault("SCHEDULER_DATABASE_POOL", "true")
 import kombu.transport.redis  # noqa: F401 - at the start: the first run-now should not wait for it
 from django.core.asgi import get_asgi_application
 
+from scheduler_project import logs, tracing
+
 application = get_asgi_application()
+logs.speak()
+tracing.start()
+tracing.stop_when_asked_to_end()

@@ -1,7 +1,6 @@
-"""The API's frame: how everything that goes wrong is told (RFC 9457, OKLA.md §7), and the trace id of a request."""
+"""The API's frame: how everything that goes wrong is told (RFC 9457, OKLA.md §7)."""
 
 import re
-import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +9,6 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,11 +25,9 @@ from executions.models import JobExecution
 from jobs.models import ScheduledJob, VersionConflict, WrongStatus
 from jobs.registry import UnknownJobType
 from scheduler_project.body import WHOLE_BODY
+from scheduler_project.correlation import API_PREFIX, CorrelationMiddleware, trace_id  # noqa: F401 - settings ask here
 from scheduler_project.openapi import PROBLEM
 
-API_PREFIX = "/api/"
-CORRELATION_HEADER = "X-Correlation-Id"
-SANE_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 OUR_CODE = re.compile(r"(JOB|EXEC)_\d{3}")
 FAULTS_IN_DETAIL = 3
 
@@ -204,25 +200,3 @@ class UnknownRoute(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         raise Http404
-
-
-# --- The trace -------------------------------------------------------------------------------------------------------
-class CorrelationMiddleware(MiddlewareMixin):
-    """Every request has a trace id: the caller's `X-Correlation-Id` where it is sane, else a fresh one."""
-
-    def process_request(self, request: HttpRequest) -> None:
-        given = request.headers.get(CORRELATION_HEADER, "")
-        request.META["scheduler.trace_id"] = given if SANE_CORRELATION_ID.fullmatch(given) else uuid.uuid4().hex
-        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
-            # .NET clients send bodies in chunks, and DRF takes a body without a length for none. Django measures it.
-            request.META["CONTENT_LENGTH"] = "-1"
-
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        response[CORRELATION_HEADER] = trace_id(request)
-        if request.path.startswith(API_PREFIX):
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
-
-def trace_id(request: HttpRequest | Request) -> str:
-    return str(request.META.get("scheduler.trace_id", ""))

@@ -7,7 +7,7 @@ from typing import Any
 import dj_database_url
 from environs import validate
 
-from scheduler_project import connection_strings
+from scheduler_project import connection_strings, logs
 from scheduler_project import env as environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "csp",
     "django_celery_beat",
     "rest_framework",
     "drf_spectacular",
@@ -50,7 +51,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "scheduler_project.rest.CorrelationMiddleware",
+    "scheduler_project.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -95,6 +98,13 @@ SECURE_HSTS_SECONDS = env.int("SCHEDULER_HSTS_SECONDS", 0)
 # What all subdomains and browsers' preload lists should do is for the owner of the domain to say, not for one service.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
+# Everything that a page loads is ours and in a file of its own.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"], "img-src": ["'self'", "data:"], "object-src": ["'none'"], "base-uri": ["'none'"],
+        "form-action": ["'self'"], "frame-ancestors": ["'none'"],
+    }
+}  # fmt: skip
 # SPEC §3: a body of more than 1 MB is refused.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
@@ -217,20 +227,16 @@ SCHEDULER_ALERT_WEBHOOK_URL = environment.http_url(env, "SCHEDULER_ALERT_WEBHOOK
 SCHEDULER_ALERT_WEBHOOK_SECRET = env.str("SCHEDULER_ALERT_WEBHOOK_SECRET", "").strip()
 # Asked once a minute while the rules are being asked: its silence says that nobody is left who could say so.
 SCHEDULER_SIGN_OF_LIFE_URL = environment.http_url(env, "SCHEDULER_SIGN_OF_LIFE_URL")
+# Whether /metrics has lines of each job: with very many of them they are most of it.
+SCHEDULER_METRICS_PER_JOB = env.bool("SCHEDULER_METRICS_PER_JOB", True)
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
+# Traces are sent where OTEL_EXPORTER_OTLP_ENDPOINT says (scheduler_project/tracing.py).
+SCHEDULER_LOG_FORMAT = env.str(
+    "SCHEDULER_LOG_FORMAT", "json" if IS_PRODUCTION else "line", validate=validate.OneOf(["line", "json"])
+)
 LOG_LEVEL = env.str("SCHEDULER_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
-        "botocore": {"level": "WARNING"},  # it tells of each credential that it finds
-    },
-}
+LOGGING = logs.configuration(form=SCHEDULER_LOG_FORMAT, level=LOG_LEVEL)
 
 # --- Jobs ------------------------------------------------------------------------------------------------------------
 # The visible table of what can be scheduled. A team adds its own classes by SCHEDULER_EXTRA_JOB_TYPES.

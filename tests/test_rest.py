@@ -178,5 +178,5 @@ def test_the_page_about_the_api_needs_no_other_server(api):
     assert "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js" in page
 
 
-def test_the_root_leads_to_the_admin(client):
-    assert client.get("/")["Location"] == "/admin/"
+def test_the_root_is_the_dashboard_behind_the_login(client):
+    assert client.get("/")["Location"] == "/admin/login/?next=/"
