@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dashboard import metrics
-from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus
 from jobs.wire import CamelCase, Instant, TimeSpan
 
@@ -50,22 +49,22 @@ class DashboardView(APIView):
 
 
 def numbers() -> dict[str, Any]:
-    now = database_now()
+    moment = metrics.moment()
     jobs, running = metrics.jobs_by_status(), metrics.open_executions_by_status()
-    finished = metrics.finished_executions_by_status(now)
+    finished, average = metrics.last_day(moment.now)
     return {
         "totalJobs": sum(jobs.values()),
         "enabledJobs": jobs[JobStatus.ENABLED],
         "runningJobs": running[ExecutionStatus.RUNNING],
-        "nextExecution": metrics.next_execution(),
-        "recentFailures": metrics.recent_failures(now),
-        "avgExecutionTime": metrics.average_execution_time(now),
+        "nextExecution": moment.next_execution,
+        "recentFailures": metrics.recent_failures(moment.now),
+        "avgExecutionTime": average,
         "queuedJobs": running[ExecutionStatus.QUEUED],
         "succeededLast24h": finished[ExecutionStatus.COMPLETED],
         "failedLast24h": finished[ExecutionStatus.FAILED],
         "skippedLast24h": finished[ExecutionStatus.SKIPPED],
         "missedLast24h": finished[ExecutionStatus.MISSED],
-        "workers": metrics.workers_alive(now),
-        "alerts": metrics.open_alerts(),
-        "ledger": metrics.last_ledger_check(),
+        "workers": metrics.workers_alive(moment.now),
+        "alerts": moment.open_alerts,
+        "ledger": moment.ledger,
     }

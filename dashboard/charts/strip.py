@@ -1,0 +1,51 @@
+"""The last outcomes of a job side by side, the newest on the right: how it has gone, in the height of a line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+WIDTH, GAP, HEIGHT, SHORTEST = 6, 2, 22, 4
+
+
+class Outcome(Protocol):
+    """What became of a run. `duration`: None if it did not run."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def due_at(self) -> datetime: ...
+
+    @property
+    def duration(self) -> timedelta | None: ...
+
+
+@dataclass(frozen=True)
+class Mark:
+    x: int
+    y: int
+    height: int
+    execution: Outcome
+
+
+@dataclass(frozen=True)
+class Strip:
+    width: int
+    height: int
+    marks: Sequence[Mark]
+
+
+def strip(executions: Sequence[Outcome], *, places: int = 30) -> Strip:
+    """`executions`: newest first. A mark is as tall as its run was long, beside the longest of them."""
+    shown = list(reversed(executions[:places]))
+    longest = max((run.duration for run in shown if run.duration), default=timedelta())
+    offset = (places - len(shown)) * (WIDTH + GAP)
+    marks = [_mark(offset + place * (WIDTH + GAP), run, longest) for place, run in enumerate(shown)]
+    return Strip(places * (WIDTH + GAP) - GAP, HEIGHT, marks)
+
+
+def _mark(x: int, run: Outcome, longest: timedelta) -> Mark:
+    share = run.duration / longest if run.duration and longest else 0.0
+    height = SHORTEST + round((HEIGHT - SHORTEST) * share)
+    return Mark(x, HEIGHT - height, height, run)

@@ -1,0 +1,105 @@
+"""Who does the work: the workers, the queues that they serve and what waits there, the beat that leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from executions.workers import SILENT_AFTER_SECONDS
+from jobs.enums import ExecutionStatus
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker's main process, and how many runs it can have at once."""
+
+    name: str
+    processes: int
+    last_seen_at: datetime
+    queues: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Queue:
+    name: str
+    waiting: int
+    oldest: datetime | None  # since when its oldest free run has waited
+    workers: int
+
+    @property
+    def is_stuck(self) -> bool:
+        return self.waiting > 0 and self.workers == 0
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The beat that leads, and since when."""
+
+    machine_name: str
+    term: int
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Plant:
+    """`queued`: also those that are not free to start yet."""
+
+    workers: Sequence[Worker]  # that live
+    silent: Sequence[Worker]  # that neither live nor said goodbye, of the last day
+    queues: Sequence[Queue]
+    leader: Leader | None  # None: no beat leads
+    queued: int
+    running: int
+
+
+def plant(now: datetime) -> Plant:
+    """By one query."""
+    found = _found(now)
+    known = [Worker(*row) for kind, *row in found if kind == "worker"]
+    living_since = now - timedelta(seconds=SILENT_AFTER_SECONDS)
+    alive = [worker for worker in known if worker.last_seen_at > living_since]
+    back = {worker.name for worker in alive}
+    counts = {kind: count for kind, _name, count, _at, _queues in found if kind in ExecutionStatus.values}
+    return Plant(
+        alive,
+        [worker for worker in known if worker.last_seen_at <= living_since and worker.name not in back],
+        _queues(alive, {name: (count, at) for kind, name, count, at, _queues in found if kind == "waiting"}),
+        next((Leader(name, term, since) for kind, name, term, since, _queues in found if kind == "beat"), None),
+        counts.get(ExecutionStatus.QUEUED, 0),
+        counts.get(ExecutionStatus.RUNNING, 0),
+    )
+
+
+def _found(now: datetime) -> Sequence[Any]:
+    """Rows of kind, name, count, instant and queues."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PLANT, {"now": now, "day_ago": now - timedelta(days=1)})
+        rows: Sequence[Any] = cursor.fetchall()
+    return rows
+
+
+def _queues(alive: Sequence[Worker], waiting: dict[str, tuple[int, datetime | None]]) -> list[Queue]:
+    served = {queue for worker in alive for queue in worker.queues}
+    return [
+        Queue(name, *waiting.get(name, (0, None)), workers=sum(name in worker.queues for worker in alive))
+        for name in sorted(served | set(waiting))
+    ]
+
+
+# What is open has indexes of its own, small however long the history is.
+_PLANT = """
+SELECT 'worker', name, processes, last_seen_at, queues FROM executions_worker
+WHERE stopped_at IS NULL AND last_seen_at > %(day_ago)s
+UNION ALL
+SELECT 'beat', machine_name, term, since, NULL FROM executions_beatlease WHERE expires_at > %(now)s
+UNION ALL
+SELECT status, NULL, count(*), NULL, NULL FROM executions_jobexecution WHERE status IN ('Queued', 'Running') GROUP BY 1
+UNION ALL
+SELECT 'waiting', queue, count(*), min(available_at), NULL FROM executions_jobexecution
+WHERE status = 'Queued' AND available_at <= statement_timestamp()
+    AND NOT (trigger = 'Retry' AND rung_at IS NULL)  -- waits for its job, not for a worker
+GROUP BY queue
+ORDER BY 2
+"""
