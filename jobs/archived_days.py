@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import business_days
+from jobs.failpoints import failpoint
 from jobs.gateways.archive import AlreadyThere, Archive, ArchiveError, Stored, sha256_of
 from jobs.gateways.tables import Table
 from jobs.row_files import RowFile, RowIndex
@@ -75,6 +76,7 @@ class ArchivedDays:
             packed.write(json.dumps({"name": move.name, "sha256": move.sha256}).encode() + b"\n")
             shutil.copyfileobj(entries, packed)
         self.archive.put(self._index(day), path)
+        failpoint("archive.after_index")
         return move
 
     def take_up(self, day: date, folder: Path) -> Move | None:
@@ -113,7 +115,9 @@ class ArchivedDays:
     def store(self, move: Move, file: RowFile, *, storage_class: str, check_cancelled: Callable[[], None]) -> Stored:
         """The object and its manifest. Raises AlreadyThere where the object has another content."""
         stored = self.archive.put(move.object, file.path, storage_class=storage_class, check_cancelled=check_cancelled)
+        failpoint("archive.after_upload")
         self._describe(move, file, stored)
+        failpoint("archive.after_verify")
         return stored
 
     def has(self, move: Move) -> bool:

@@ -2,14 +2,21 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+from django.utils.translation import gettext as _
+
 from jobs.base import JobContext, JobError
+from jobs.failpoints import failpoint
 from jobs.gateways.notifications import Delivery, Email, MessageRefused, NotificationError
 from jobs.messages import MessageStatus, Subject
 
 # After so many messages in a row that the service could not take, or never answered for, a run stops bothering it.
 FAILURES_IN_A_ROW = 3
+# The alert's subject, by which its episode is known: never translated. In the job's state: the last run that had any.
+UNCERTAIN = "Uncertain messages"
 
 
 class Deliveries:
@@ -28,7 +35,11 @@ class Deliveries:
     def begin(self) -> None:
         """Before anything is claimed: that there is somebody to send it, and what earlier runs left in the middle."""
         self._context.gateways.notifications.check()
-        self.counts["uncertain"] = self._context.messages.settle_uncertain()
+        with transaction.atomic():  # what is settled and not alerted would never be told of
+            self.counts["uncertain"] = self._context.messages.settle_uncertain()
+            if self.counts["uncertain"]:
+                self._alert()
+        failpoint("uncertain.after_settle")
         if self.counts["uncertain"]:
             self._context.log(
                 f"{self.counts['uncertain']} messages were being sent when their run ended; whether they were sent is"
@@ -40,7 +51,9 @@ class Deliveries:
         """Send one claimed message; None when it is not this run's any more. Never raises for a message's own sake."""
         if not self._context.messages.begin(subject):
             return None
+        failpoint("send.before")
         end = self._try(email)
+        failpoint("send.after")
         if end.status != MessageStatus.SENT:
             self._context.log(f"To {email.to}: {end.note}", level="WARNING")
         self._end(subject, end)
@@ -60,6 +73,7 @@ class Deliveries:
     def finish(self) -> dict[str, Any]:
         """The result with the counts. Raises JobError when messages are left that another attempt may well send."""
         self._context.messages.prune()
+        self._end_alert()
         told = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         self._context.log(f"Messages: {told or 'none to send'}")
         if self.counts["failed"]:
@@ -86,8 +100,26 @@ class Deliveries:
         return ENDS[delivery]
 
     def _end(self, subject: Subject, end: "_End") -> None:
+        if end.status == MessageStatus.UNCERTAIN:
+            self._alert()  # first: a message that is settled is looked at by no later run
         self._context.messages.end(subject, end.status, end.note)
         self.counts[end.count] += 1
+
+    # --- The alert about what nobody knows ---------------------------------------------------------------------------
+    def _alert(self) -> None:
+        text = _(
+            "Of some messages nobody knows whether they were sent: their run ended in the middle, or the service did"
+            " not say. They are not sent again."
+        )
+        self._context.alert(UNCERTAIN, open=True, message=text)
+        self._context.state.set(UNCERTAIN, self._context.reference_time.isoformat())
+
+    def _end_alert(self) -> None:
+        """By the first run that comes after and has none: the attempts of one run are one."""
+        known = self._context.state.get(UNCERTAIN)
+        if known and datetime.fromisoformat(known) < self._context.reference_time:
+            self._context.alert(UNCERTAIN, open=False)
+            self._context.state.set(UNCERTAIN, None)
 
 
 @dataclass(frozen=True)

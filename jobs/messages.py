@@ -17,6 +17,8 @@ from django.db.models import Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from jobs.failpoints import failpoint
+
 KEPT_FOR = timedelta(days=400)
 SUBJECT_MAX_LENGTH = 200
 
@@ -36,6 +38,9 @@ class MessageStatus(models.TextChoices):
     FAILED = "Failed", _("Failed")  # certainly not sent; may be claimed again
     REFUSED = "Refused", _("Refused")  # certainly not sent, and never will be
     UNCERTAIN = "Uncertain", _("Uncertain")  # perhaps sent; never again
+
+
+TOLD = (MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.UNCERTAIN)
 
 
 class SentMessage(models.Model):
@@ -89,7 +94,9 @@ class Messages:
             SentMessage.objects.bulk_create(new, ignore_conflicts=True)
             about = self._rows.filter(subject_id__in={subject.id for subject in subjects})
             self._take_over(about.filter(status__in=[MessageStatus.CLAIMED, MessageStatus.FAILED]))
-            return self._mine(about) & set(subjects)
+            claimed = self._mine(about) & set(subjects)
+        failpoint("messages.after_claim")
+        return claimed
 
     def abandoned(self) -> set[Subject]:
         """Take over what runs that are over had claimed and did not send; this run must send or release each."""
@@ -109,6 +116,11 @@ class Messages:
         """Those that were begun by some run, or never will be: nobody is going to send them any more."""
         about = self._rows.filter(subject_id__in={subject.id for subject in subjects})
         return self._subjects(about.exclude(status__in=[MessageStatus.CLAIMED, MessageStatus.FAILED])) & set(subjects)
+
+    def told(self, subjects: Collection[Subject]) -> set[Subject]:
+        """Those of which somebody was told, or may have been, by whichever run."""
+        about = self._rows.filter(subject_id__in={subject.id for subject in subjects})
+        return self._subjects(about.filter(status__in=TOLD)) & set(subjects)
 
     def begin(self, subject: Subject) -> bool:
         """The request is about to leave. False: the message is not this run's any more, and must not be sent."""

@@ -13,6 +13,7 @@ from psycopg import sql
 from pydantic import Field
 
 from jobs.base import ChangingJobParameters, JobContext, JobError
+from jobs.failpoints import failpoint
 from jobs.gateways import scratch_databases, table_counts
 from jobs.gateways.backups import FOR_A_TRIAL, BackupError, Unrestorable
 from jobs.gateways.sessions import session, unlimited
@@ -158,6 +159,7 @@ class RestoreCheck:
         ) as scratch:
             context.log(f"{self.database}: restoring the dump into {scratch['dbname']}")
             gateways.postgres.restore(dump, scratch, options=FOR_A_TRIAL, check_cancelled=context.check_cancelled)
+            failpoint("backup.in_trial")
             with session(scratch) as connection, unlimited(connection):
                 return table_counts.count(connection, check_cancelled=context.check_cancelled)
 

@@ -5,13 +5,14 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from jobs.failpoints import failpoint
 from jobs.gateways.archive_contract import (
     READ_BYTES,
     UNFINISHED,
@@ -46,6 +47,8 @@ class FolderArchive:
     def check(self) -> None:
         with self._told():
             self._root.mkdir(parents=True, exist_ok=True)
+            # Anywhere: into a folder of a month that is over nothing is written any more.
+            _remove_left_behind(path for path in self._files() if path.suffix == UNFINISHED)
             with tempfile.NamedTemporaryFile(dir=self._root, prefix=".check-", suffix=UNFINISHED) as probe:
                 probe.write(b"written to see whether that is possible")
                 probe.flush()
@@ -58,7 +61,7 @@ class FolderArchive:
         with self._told():
             size, digest = path.stat().st_size, sha256_of(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _remove_left_behind(target.parent)
+            _remove_left_behind(target.parent.glob("*" + UNFINISHED))
             is_new = not target.exists() and self._write(path, target, digest, check_cancelled)
             if not is_new and sha256_of(target) != digest:
                 raise AlreadyThere(f"{target} is there already, with another content.")
@@ -91,7 +94,7 @@ class FolderArchive:
     def _root(self) -> Path:
         return Path(self.folder)
 
-    def _files(self, prefix: str) -> Iterator[Path]:
+    def _files(self, prefix: str = "") -> Iterator[Path]:
         """Files in and below the folder that the prefix leads to."""
         below = self._root / prefix.rpartition("/")[0]
         for folder, _folders, names in os.walk(below, onerror=_raise_unless_missing):
@@ -107,6 +110,7 @@ class FolderArchive:
                     copy.write(block)
                 if _read_back(copy) != digest:
                     raise ArchiveError(f"{target.parent} gave back something else than was written: look at the disk.")
+            failpoint("archive.in_write")
             os.link(unfinished, target)
         except FileExistsError:
             return False
@@ -160,8 +164,8 @@ def _raise_unless_missing(fault: OSError) -> None:
         raise fault
 
 
-def _remove_left_behind(folder: Path) -> None:
-    for path in folder.glob("*" + UNFINISHED):
+def _remove_left_behind(unfinished: Iterable[Path]) -> None:
+    for path in unfinished:
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > LEFT_BEHIND_AFTER_SECONDS:
                 path.unlink()

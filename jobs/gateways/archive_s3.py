@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from jobs.gateways.archive_contract import READ_BYTES, AlreadyThere, ArchiveError, Entry, Stored, checked_name, never
 from jobs.gateways.archive_fingerprint import INCOMPARABLE, Fingerprint, Part, base64_of, difference, fingerprint_of
 from jobs.gateways.archive_s3_faults import S3Faults, code_of
+from jobs.gateways.archive_s3_leftovers import give_up_left_behind
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -149,6 +150,7 @@ class S3Archive:
         self, path: Path, fingerprint: Fingerprint, options: dict[str, Any], check_cancelled: Callable[[], None]
     ) -> None:
         where = {"Bucket": options["Bucket"], "Key": options["Key"]}
+        give_up_left_behind(self._client, options["Bucket"], options["Key"].rpartition("/")[0] + "/")
         begun = self._client.create_multipart_upload(**options, ChecksumAlgorithm="SHA256")
         where["UploadId"] = begun["UploadId"]
         try:

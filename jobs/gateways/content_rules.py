@@ -71,6 +71,11 @@ def whole(text: str) -> str:
     return HALF_CHARACTER.sub("\ufffd", text)
 
 
+def storable(text: str) -> str:
+    """`text` of somebody else's as PostgreSQL can keep it, which holds neither half a character nor NUL."""
+    return whole(text).replace("\0", "\ufffd")
+
+
 def units(text: str) -> int:
     """Length as .NET counts it, in units of UTF-16: most emoji are two."""
     return len(text) + sum(character > "\uffff" for character in text)

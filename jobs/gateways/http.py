@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
@@ -27,6 +28,7 @@ from urllib3.exceptions import (
 from urllib3.util.ssl_ import create_urllib3_context
 
 from jobs.gateways import trust
+from jobs.gateways.calls import call
 
 ANSWER_MAX_BYTES = 1_048_576
 TRIES = 3
@@ -113,12 +115,21 @@ class Answer:
         text = self.headers.get("Retry-After", "").strip()
         if text.isascii() and text.isdigit():
             return float(text)
-        with suppress(ValueError, TypeError):
-            return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        with suppress(ValueError, TypeError, OverflowError):  # the last: a year or a zone of twenty digits
+            until = parsedate_to_datetime(text)
+            return max(0.0, until.replace(tzinfo=until.tzinfo or UTC).timestamp() - time.time())
         return None
 
 
 def ask(request: Request) -> Answer:
+    """Ask once. Raises NoAnswer, which repeats neither headers nor body: either may hold a secret."""
+    with call(request.method, request.url, server_name=request.server_name) as asking:
+        answer = _ask(replace(request, headers={**asking.headers, **request.headers}))
+        asking.answered(answer.status)
+    return answer
+
+
+def _ask(request: Request) -> Answer:
     """Ask once. Raises NoAnswer, which repeats neither headers nor body: either may hold a secret."""
     _refuse_unsendable(request.headers)
     began = time.monotonic()
@@ -196,11 +207,11 @@ class _OneAnswer(requests.Session):
 class _Deadline(HTTPAdapter):
     """Cuts its connections once the time is up: the timeout of a socket counts anew with every byte that drips in.
 
-    `has_asked`: a request was begun, over TLS after the handshake.
+    `has_asked`: a connection was there to ask over, with TLS after the handshake.
     """
 
     def __init__(self, seconds: float, server_name: str | None = None) -> None:
-        self.connections: list[Any] = []
+        self.sockets: list[socket.socket] = []
         self.server_name = server_name
         self.timer = threading.Timer(seconds, self.cut)
         self.timer.daemon = True
@@ -212,6 +223,8 @@ class _Deadline(HTTPAdapter):
 
     def __exit__(self, *_fault: object) -> None:
         self.timer.cancel()
+        for one in self.sockets:
+            one.close()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         context = trust.extend(create_urllib3_context())
@@ -219,28 +232,35 @@ class _Deadline(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)
-        opened, plain = self.connections, pool.ConnectionCls
-
-        def connection(*args: Any, **options: Any) -> Any:
-            opened.append(plain(*args, **options))
-            opened[-1].request = self._noted(opened[-1].request)
-            return opened[-1]
-
-        pool.ConnectionCls = connection
+        pool.ConnectionCls = _bounded_by(self, pool.ConnectionCls)
         return pool
 
-    def _noted(self, request: Callable[..., None]) -> Callable[..., None]:
-        def ask(*args: Any, **options: Any) -> None:
-            self.has_asked = True
-            request(*args, **options)
-
-        return ask
+    def bound(self, connected: socket.socket) -> None:
+        """By a socket of our own: a connection drops its one in a handshake, and where an answer ends only with it."""
+        self.sockets.append(connected.dup())
+        if self.has_come:
+            connected.close()
+            raise TimeoutError
 
     def cut(self) -> None:
         self.has_come = True
-        for connection in self.connections:
-            with suppress(OSError, AttributeError):  # not open yet, or closed already
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        for one in list(self.sockets):
+            with suppress(OSError):  # the other side has gone
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _bounded_by(deadline: _Deadline, plain: Any) -> Any:
+    class Connection(plain):  # type: ignore[misc]
+        def _new_conn(self) -> Any:
+            connected = super()._new_conn()
+            deadline.bound(connected)
+            return connected
+
+        def connect(self) -> None:
+            super().connect()
+            deadline.has_asked = True
+
+    return Connection
 
 
 def _read(response: requests.Response, most: int, *, until: float) -> bytes:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from psycopg import sql
@@ -12,6 +13,7 @@ from jobs import business_days
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
 from jobs.gateways.errors import GatewayError
 from jobs.gateways.mappings import Mapping
+from jobs.gateways.pace import Pace
 from jobs.gateways.tables import Table
 
 # Rows from before are .NET's zero or -infinity: they have no time, and belong to no day.
@@ -37,6 +39,7 @@ class LogTable:
     database: ServiceDatabase
     table: Table
     id_type: sql.SQL  # as PostgreSQL calls it
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def name(self) -> str:
@@ -67,11 +70,18 @@ class LogTable:
     def delete(self, day: date, rows: Sequence[tuple[str, bytes]]) -> int:
         """Delete rows of that day by their id and their line's SHA-256; return how many were still there just so.
 
+        One statement deletes as many as it can in a moment: its locks last as long as it takes to digest their lines.
         One that has changed since it was read, or that somebody holds at this moment, stays: what it says now is
         archived nowhere.
         """
         if self.table.archive_only:
             raise GatewayError(f"{self.name} is only archived: no row of it may be deleted.", permanent=True)
+        going, gone = iter(rows), 0
+        for size in self.pace.sizes(len(rows)):
+            gone += self._delete_at_once(day, list(islice(going, size)))
+        return gone
+
+    def _delete_at_once(self, day: date, rows: Sequence[tuple[str, bytes]]) -> int:
         query = sql.SQL(
             # Found by their ids first, or PostgreSQL computes the digests of a whole day to find one batch.
             "WITH found AS MATERIALIZED ({found} FOR UPDATE SKIP LOCKED), same AS MATERIALIZED ({same})"
@@ -103,8 +113,9 @@ class LogTable:
             "counts": self.table.counts,
             "zone": sql.Literal(business_days.ZONE.key),
             "of_day": sql.SQL("logged.{at} >= %(begin)s AND logged.{at} < %(end)s").format(at=at),
-            # A column of type json keeps its line breaks; between JSON's words they mean as little as blanks.
-            "line": sql.SQL("translate(row_to_json(logged.*)::text, E'\\r\\n', '  ')"),
+            # A column of type json keeps its line breaks; between JSON's words they mean as little as blanks. Not by
+            # translate(), which looks at each letter and takes four times as long as all the rest.
+            "line": sql.SQL("replace(replace(row_to_json(logged.*)::text, E'\\r', ' '), E'\\n', ' ')"),
         }
         return query.format(found=FOUND.format(**words), same=SAME.format(**words), **words)
 

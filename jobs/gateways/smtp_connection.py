@@ -15,11 +15,13 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.utils.functional import cached_property
 
 from jobs.gateways import trust
+from jobs.gateways.content_rules import storable
 from jobs.gateways.http import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, TRIES
 from jobs.gateways.notifications import NotificationError
 
 VARIABLE = "SCHEDULER_SMTP_URL"
 TLS = ("none", "starttls")
+REPLY_MAX_BYTES = 65_536  # of all its lines; smtplib would keep each of them
 # By scheme and by whether STARTTLS is asked for.
 PORTS = {("smtp", False): 25, ("smtp", True): 587, ("smtps", False): 465}
 
@@ -88,19 +90,26 @@ def open_patiently(server: Server, *, timeout_seconds: float) -> "Session":
 
 
 def reply(code: int, words: bytes | str) -> str:
-    """What the server said, on one line."""
+    """What the server said, on one line and fit to be kept."""
     text = words.decode(errors="replace") if isinstance(words, bytes) else words
-    return f"{code} {' '.join(text.split())[:200]}"
+    return f"{code} {storable(' '.join(text.split()))[:200]}"
 
 
 class _WholeLines:
-    """What a server said, of which half a line is nothing: smtplib would take what came before a cut for an answer."""
+    """What a server said, of which half a line is nothing: smtplib would take what came before a cut for an answer.
+
+    `left`: how many bytes the reply that is being read may still have.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.left = REPLY_MAX_BYTES
 
     def readline(self, limit: int) -> bytes:
         line = self._file.readline(limit)
+        self.left -= len(line)
+        if self.left < 0:
+            raise OSError("its answer does not end")
         return line if line.endswith(b"\n") or len(line) == limit else b""
 
     def close(self) -> None:
@@ -117,6 +126,7 @@ class _InTime:
 
     def getreply(self) -> tuple[int, bytes]:
         self.file = self.file or _WholeLines(self.sock.makefile("rb"))
+        self.file.left = REPLY_MAX_BYTES
         timer = threading.Timer(self.timeout, self._cut)
         timer.daemon = True
         timer.start()

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import sql
 
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabases
 from jobs.gateways.mappings import Mapping
+from jobs.gateways.pace import Pace
 from jobs.gateways.tables import Table
 
 BEGINNING = "-infinity"  # a position before every instant, and what some rows of OKLA really hold
@@ -20,6 +21,7 @@ class TokenTable:
 
     database: ServiceDatabase
     table: Table
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def name(self) -> str:
@@ -32,8 +34,18 @@ class TokenTable:
     def delete_expired(self, before: datetime, *, after: str = BEGINNING, at_most: int) -> tuple[int, str]:
         """Delete the next tokens that expired before that instant; return how many, and the position to go on from.
 
+        One statement deletes as many as it can in a moment. Fewer than `at_most` are deleted when there are no more.
         Tokens that somebody else holds at this moment are left for the next run.
         """
+        deleted, position = 0, after
+        for size in self.pace.sizes(at_most):
+            gone, position = self._delete_next(before, after=position, at_most=size)
+            deleted += gone
+            if gone < size:
+                break
+        return deleted, position
+
+    def _delete_next(self, before: datetime, *, after: str, at_most: int) -> tuple[int, str]:
         query = sql.SQL(
             "WITH gone AS (DELETE FROM {table} WHERE {id} = ANY (ARRAY("
             " SELECT {id} FROM {table} WHERE {at} < %(before)s AND {at} >= %(after)s::timestamptz AND {counts}"

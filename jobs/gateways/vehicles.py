@@ -61,7 +61,9 @@ class Listings:
     def expirable(self, before: datetime, *, after: str | None, at_most: int) -> list[Listing]:
         """Active listings published before that instant, in the order of their ids, those behind the id `after`."""
         behind = sql.SQL("{} > {}").format(self.table["id"], sql.Literal(after)) if after else sql.SQL("TRUE")
-        page = sql.SQL(" ORDER BY {} LIMIT {}").format(self.table["id"], sql.Literal(at_most))
+        # By the column itself: its bare name would mean what is selected, a text, which no index has in order.
+        order = sql.SQL("{}.{}").format(self.table.identifier, self.table["id"])
+        page = sql.SQL(" ORDER BY {} LIMIT {}").format(order, sql.Literal(at_most))
         condition = sql.SQL("{} AND {}").format(self._is_expirable(before), behind)
         return _listings(self.database.rows(self._select(self._listing_columns(), condition) + page))
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from jobs import backup_retention, guardrails, work_folder
 from jobs.backup_retention import Backup
 from jobs.base import Job, JobContext, JobError
+from jobs.failpoints import failpoint
 from jobs.gateways.archive import ArchiveError, Stored
 from jobs.gateways.backups import Unrestorable
 from jobs.restore_check import SIZE, RestoreCheck, RestoreCheckParameters
@@ -111,6 +112,7 @@ class _DatabaseBackup:
             self._warn_if_tight(folder, size)
             dump = folder / self.backup.file_name
             version = self._dump(dump)
+            failpoint("backup.after_dump")
             stored = self._store(dump)
             text = f"{self.database}: {stored.size:,} bytes, read to the end and stored as {stored.location}"
             self.context.log(f"{text} (pg_dump {version})")
@@ -152,9 +154,11 @@ class _DatabaseBackup:
         archive, wait = self.gateways.backups, self.context.check_cancelled
         kind = self.context.parameters.storage_class
         stored = archive.put(self.backup.name, dump, storage_class=kind, check_cancelled=wait)
+        failpoint("backup.after_upload")
         checksum = dump.with_name(dump.name + backup_retention.CHECKSUM)
         checksum.write_text(f"{stored.sha256}  {dump.name}\n")
         archive.put(self.backup.checksum_name, checksum)
+        failpoint("backup.after_checksum")
         return stored
 
     # --- What becomes of the old ones --------------------------------------------------------------------------------
@@ -165,6 +169,7 @@ class _DatabaseBackup:
             for backup in self._old(backup_retention.found_in(self._names(), self.database)):
                 # The checksum first: what is left without one counts as unfinished and goes next time.
                 self.gateways.backups.delete(backup.checksum_name)
+                failpoint("backup.in_removal")
                 self.gateways.backups.delete(backup.name)
                 removed.append(backup.name)
                 self.context.log(f"{self.database}: removed {backup.name}")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jobs import guardrails
 from jobs.base import Job, JobContext
+from jobs.failpoints import failpoint
 from jobs.gateways.tokens import BEGINNING, TokenTable
 
 
@@ -44,6 +45,7 @@ class CleanupExpiredTokensJob(Job[CleanupExpiredTokensParameters]):
         while last == size:
             context.check_cancelled()
             last, position = table.delete_expired(context.reference_time, after=position, at_most=size)
+            failpoint("tokens.after_batch")
             deleted += last
             context.progress(min(done + deleted, total), total, table.name)
         return deleted

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from jobs import business_days, guardrails, row_files, work_folder
 from jobs.archived_days import ArchivedDays, Move
 from jobs.base import Job, JobContext, JobError
+from jobs.failpoints import failpoint
 from jobs.gateways.archive import AlreadyThere, sha256_of
 from jobs.gateways.logs import FIRST_DAY, LogTable
 from jobs.row_files import RowFile
@@ -305,6 +306,7 @@ class _Cleanup:
         for batch in move.index.batches(self.context.parameters.batch_size):
             self.context.check_cancelled()
             gone = self.table.delete(move.day, batch)
+            failpoint("archive.after_delete_batch")
             rows, deleted = rows + len(batch), deleted + gone
             self.figures.rows_deleted += gone
             if gone < len(batch):

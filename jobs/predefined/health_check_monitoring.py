@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from jobs.base import Job, JobContext, JobParameters
+from jobs.failpoints import failpoint
 from jobs.gateways import pinned
 from jobs.gateways.errors import GatewayError
 from jobs.gateways.health import DEGRADED, Health
@@ -67,20 +68,20 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
     def execute(self, context: JobContext[HealthCheckMonitoringParameters]) -> Mapping[str, Any]:
         services = list(dict.fromkeys(context.parameters.services))
         found: dict[str, Health] = {}
-        episodes: dict[Subject, Health] = {}
+        claimed: dict[Subject, Health] = {}
         with ThreadPoolExecutor(min(MOST_AT_ONCE, len(services)), thread_name_prefix="health") as pool:
             questions = [pool.submit(self._ask, context, service) for service in services]
             for answer in as_completed(questions):
                 health = answer.result()
                 found[health.service] = health
-                if episode := self._note(context, health):
-                    episodes[_subject(health, episode)] = health
+                claimed |= dict.fromkeys(self._note(context, health), health)
+                failpoint("health.after_note")
                 context.progress(len(found), len(services), health.service)
         answers = [found[service] for service in services]
         return {
             "healthy": sum(answer.is_healthy for answer in answers),
             "unhealthy": sum(not answer.is_healthy for answer in answers),
-            "alertsSent": self._tell(context, found, episodes),
+            "alertsSent": self._tell(context, found, claimed),
             "services": [{to_camel(name): value for name, value in asdict(answer).items()} for answer in answers],
         }
 
@@ -90,33 +91,35 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
         health: Health = targets.ask(service, url=url, timeout_seconds=wanted.timeout_seconds)
         return health
 
-    def _note(self, context: JobContext[HealthCheckMonitoringParameters], health: Health) -> UUID | None:
-        """A line for each answer; an alert kept open, or closed, whose id is returned."""
+    def _note(self, context: JobContext[HealthCheckMonitoringParameters], health: Health) -> set[Subject]:
+        """A line for each answer; an alert kept open, or closed, and what is to be told of it, claimed."""
         if health.is_healthy:
             level = "WARNING" if health.status == DEGRADED else "INFO"
             context.log(f"{health.service} is {health.status} ({health.milliseconds} ms)", level=level)
         else:
             context.log(f"{health.service} is {health.status}: {health.error} ({health.url})", level="ERROR")
-        return context.alert(
-            f"Service {health.service} is unhealthy!",
-            open=not health.is_healthy,
-            message=f"{health.url}: {health.error}",
-        )
+        # Both or neither: of an episode that has ended, and whose end is not claimed, no later run would know.
+        with transaction.atomic():
+            episode = context.alert(
+                f"Service {health.service} is unhealthy!",
+                open=not health.is_healthy,
+                message=f"{health.url}: {health.error}",
+            )
+            return context.messages.claim([_subject(health, episode)]) if episode else set()
 
     # --- Telling the administrators ----------------------------------------------------------------------------------
     def _tell(
         self,
         context: JobContext[HealthCheckMonitoringParameters],
         found: Mapping[str, Health],
-        episodes: Mapping[Subject, Health],
+        claimed: Mapping[Subject, Health],
     ) -> int:
         """Tell each episode and each recovery once, and what an earlier run could not tell if it is still so."""
         by_id = {_subject_id(service): health for service, health in found.items()}
         left = {subject for subject in context.messages.abandoned() if subject.id in by_id}
         still_so = {subject: by_id[subject.id] for subject in left if _is_still_so(subject, by_id[subject.id])}
         context.messages.release(left - still_so.keys())
-        claimed = context.messages.claim(episodes.keys())
-        told = self._tell_all(context, still_so | {subject: episodes[subject] for subject in claimed})
+        told = self._tell_all(context, {**still_so, **claimed})
         context.messages.prune()
         return told
 
@@ -129,6 +132,7 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
                 context.log(f"{len(untold) - done} more messages are left to the next run", level="WARNING")
                 break
             fault = self._fault_of_telling(context, health)
+            failpoint("health.after_tell")
             self._write_down(context, subject, fault)
             told += fault is None
             if not isinstance(fault, MessageRefused):  # that one is at fault, and others may well be taken

@@ -13,6 +13,7 @@ from pydantic import Field
 from jobs import business_days, guardrails, letters
 from jobs.base import Job, JobContext
 from jobs.deliveries import Deliveries
+from jobs.failpoints import failpoint
 from jobs.gateways.appointments import Appointment, AppointmentBook
 from jobs.gateways.notifications import Email
 from jobs.letters import Language
@@ -81,7 +82,7 @@ class _Reminders:
         self.book.unmark({each.id for each in marked if _subject(each) in given_back})
         self._send(timely)
         # Whoever stalled between claim and mark may have taken the mark away meanwhile.
-        self.book.mark([subject.id for subject in self.context.messages.settled([_subject(each) for each in timely])])
+        self.book.mark([subject.id for subject in self.context.messages.told([_subject(each) for each in timely])])
 
     def _remind(self, batch: list[Appointment]) -> None:
         self.context.check_cancelled()
@@ -90,6 +91,7 @@ class _Reminders:
         ours = [each for each in upcoming if _subject(each) in claimed]
         self.figures["knownBefore"] += len(upcoming) - len(ours)
         marked = self.book.mark([each.id for each in ours])
+        failpoint("reminders.after_mark")
         self.context.messages.release(_subject(each) for each in ours if each.id not in marked)
         self._handled(len(batch) - len(marked))
         self._send([each for each in ours if each.id in marked])
@@ -110,9 +112,10 @@ class _Reminders:
         try:
             while left:
                 self.context.check_cancelled()
+                letter = self._letter(left[0])  # if it cannot be written, this one too is given back
                 appointment = left.pop(0)
                 subject = _subject(appointment)
-                status = self.deliveries.send(subject, self._letter(appointment))
+                status = self.deliveries.send(subject, letter)
                 # Not ours any more: the mark set here goes, unless somebody else has sent for it.
                 is_taken = status is None and bool(self.context.messages.settled([subject]))
                 if status not in (MessageStatus.SENT, MessageStatus.UNCERTAIN) and not is_taken:

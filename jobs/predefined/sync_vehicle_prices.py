@@ -11,6 +11,7 @@ from pydantic import Field
 
 from jobs import guardrails
 from jobs.base import Job, JobContext, JobError
+from jobs.failpoints import failpoint
 from jobs.gateways.price_groups import PriceGroup
 from jobs.gateways.pricing import MarketPrice, PricingError, UnusablePrice
 from jobs.gateways.suggested_prices import SuggestedPrices
@@ -108,6 +109,7 @@ class _Sweep:
             return self._failure(group, fault)
         self.failures_in_a_row = self.unusable_in_a_row = 0
         found = self.prices.suggest(group, price, at_once=ROWS_AT_ONCE, check_cancelled=self.context.check_cancelled)
+        failpoint("prices.after_write")
         self.counts["updated"] += found.updated
         self.counts["unchanged"] += found.unchanged
         self.counts["withoutPrice"] += found.without_price

@@ -11,6 +11,7 @@ from pydantic import Field
 from jobs import guardrails, letters
 from jobs.base import Job, JobContext
 from jobs.deliveries import Deliveries
+from jobs.failpoints import failpoint
 from jobs.gateways.content_rules import neutral_body_text
 from jobs.gateways.notifications import Email
 from jobs.gateways.vehicles import Listing, Listings
@@ -98,6 +99,7 @@ class _Expiry:
         claimed = messages.claim(subjects)
         due = {subject.id for subject in claimed | messages.settled(subjects)}
         changed = self.listings.expire(due, self.before)
+        failpoint("listings.after_batch")
         self.figures["expired"] += len(changed)
         ours = [by_id[key] for key in changed if _subject(by_id[key]) in claimed]
         messages.release(claimed - {_subject(listing) for listing in ours})

@@ -485,6 +485,19 @@ def test_what_a_server_answers_says_whether_a_retry_can_help(
     assert len(between.asked) <= 3 or answer.status == 301
 
 
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_server_that_sends_on_leads_nobody_inside(
+    s3_server: S3Server, bucket: Bucket, file: Callable[..., Path], status: int
+) -> None:
+    """A key and rows would go wherever it says."""
+    inside = Between(s3_server)
+    with inside.serving() as elsewhere:
+        outside = Between(s3_server, lambda method, path, pass_on: Reply(status, {"Location": elsewhere + path}))
+        with outside.serving() as url, pytest.raises(ArchiveError, match=bucket.name):
+            archive.of(f"s3://{bucket.name}?endpoint={url}&region={REGION}", VARIABLE).put("a", file())
+    assert outside.asked and inside.asked == [] and bucket.keys == []
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(bucket: Bucket, file: Callable[..., Path]) -> None:
     answers = iter([problem(503, "SlowDown"), problem(500, "InternalError")])
 

@@ -1,7 +1,8 @@
 """Other services' databases: every verb is bounded, and what goes wrong says whether a retry can help."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from psycopg import sql
 
 from jobs.gateways.databases import ServiceDatabase, ServiceDatabaseError, ServiceDatabases
 from jobs.gateways.errors import NotConfigured
+from tests.jobs.gateways.conftest import Behaviour, RawServer, saying, wait_for_hang_up
 from tests.okla import Okla
 
 
@@ -82,3 +84,23 @@ def test_a_database_nobody_named_is_told_by_its_variable() -> None:
         ServiceDatabases({}).open("crmservice"),
     ):
         pytest.fail("it was opened")
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [wait_for_hang_up, saying(b""), saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), saying(b"N" + b"\xff" * 9_000)],
+    ids=["silence", "hangs up", "speaks HTTP", "speaks nonsense"],
+)
+def test_what_is_no_database_is_left_in_time_and_may_be_one_later(
+    raw_server: Callable[..., RawServer], behave: Behaviour
+) -> None:
+    server = raw_server(behave, reads_first=False)
+    address = {"host": "127.0.0.1", "port": str(server.port), "dbname": "d", "user": "u", "connect_timeout": "2"}
+    began = time.monotonic()
+    with (
+        pytest.raises(ServiceDatabaseError, match="CRMSERVICE_DATABASE_CONNECTION_STRING") as told,
+        ServiceDatabases({"crmservice": address}).open("crmservice"),
+    ):
+        pytest.fail("it was opened")
+    assert not told.value.permanent
+    assert time.monotonic() - began < 9

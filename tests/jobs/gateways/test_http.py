@@ -2,9 +2,11 @@
 
 import datetime
 import ipaddress
+import socket
 import ssl
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_httpserver import HTTPServer
 
 from jobs.gateways import http, trust
-from tests.jobs.gateways.conftest import Retries
+from tests.jobs.gateways.conftest import RawServer, Retries
 
 SECRET = "s3cr3t-of-ours"
 
@@ -60,6 +62,66 @@ def test_a_header_of_letters_that_can_be_sent_is_sent(httpserver: HTTPServer) ->
     httpserver.expect_request("/").respond_with_data("ok")
     headers = {"X-Empty": "", "X-Name": "año nuevo\t!"}
     assert http.ask(http.Request("GET", httpserver.url_for("/"), 5, headers=headers)).is_success
+
+
+# --- How long, and for how long not ----------------------------------------------------------------------------------
+def test_a_handshake_that_drips_ends_in_the_time_of_the_whole(raw_server: Callable[..., RawServer]) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB, of which a byte comes now and then
+        for _ in range(100):
+            connection.sendall(b"\x02")
+            time.sleep(0.1)
+
+    url = raw_server(drip, reads_first=False).url.replace("http:", "https:")
+    began = time.monotonic()
+    with pytest.raises(http.NoAnswer, match=r"no answer within 0\.5 s") as fault:
+        http.ask(http.Request("GET", url, 0.5))
+    assert time.monotonic() - began < 4
+    assert not fault.value.was_sent
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("7", 7, 7), (" 3600 ", 3_600, 3_600), ("9" * 400, 1e300, float("inf")),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 1e9, 1e10), ("Sun, 06 Nov 1994 08:49:37 -0000", 0, 0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 1e9, 1e12),
+    ],
+)  # fmt: skip
+def test_a_pause_is_told_in_seconds_or_until_when(text: str, least: float, most: float) -> None:
+    pause = http.Answer(503, {"Retry-After": text}, b"", 0).retry_after_seconds
+    assert pause is not None and least <= pause <= most
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "-1",
+        "1e3",
+        "٣",
+        "9" * 5_000 + "x",
+        "Wed, 21 Oct 99999999999 07:28:00 GMT",
+        "1 Jan 2099 0:0 +99999999999999999999",
+    ],
+)
+def test_a_pause_that_makes_no_sense_is_none(text: str) -> None:
+    """The year, or the zone, raised an OverflowError."""
+    assert http.Answer(503, {"Retry-After": text}, b"", 0).retry_after_seconds is None
+
+
+def test_a_date_without_a_zone_is_in_utc_whatever_this_machine_is_set_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was read as the machine's own time."""
+    monkeypatch.setenv("TZ", "America/Santo_Domingo")
+    time.tzset()
+    try:
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=600)
+        answer = http.Answer(503, {"Retry-After": f"{soon:%a, %d %b %Y %H:%M:%S} -0000"}, b"", 0)
+        assert answer.retry_after_seconds == pytest.approx(600, abs=60)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 # --- Certificates ----------------------------------------------------------------------------------------------------

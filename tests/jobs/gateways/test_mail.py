@@ -349,6 +349,32 @@ def test_a_server_that_does_not_greet_is_tried_three_times(
     assert len(peer.seen) == 3
 
 
+def test_a_refusal_in_words_that_no_database_keeps_is_told_in_others(raw_server: Callable[..., RawServer]) -> None:
+    peer = raw_server(dialogue({"RCPT": b"550 no\0such \xff mailbox\r\n"}, []), reads_first=False)
+    fault = fault_of(lambda: smtp(f"smtp://127.0.0.1:{peer.port}").send(EMAIL))
+    assert facts(fault) == REFUSED and "550 no\ufffdsuch \ufffd mailbox" in str(fault)
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 hi\r\n"], ids=["greeting", "capabilities"])
+def test_an_answer_without_an_end_is_left_before_it_fills_the_memory(
+    raw_server: Callable[..., RawServer], greeting: bytes
+) -> None:
+    """Every line was kept for as long as they came: a gigabyte in two seconds."""
+    poured = 0
+
+    def pour(connection: socket.socket) -> None:
+        nonlocal poured
+        connection.sendall(greeting)
+        while True:
+            connection.sendall((b"250-" if greeting else b"220-") + b"x" * 900 + b"\r\n")
+            poured += 1_000
+
+    peer = raw_server(pour, reads_first=False)
+    fault = fault_of(lambda: smtp(f"smtp://127.0.0.1:{peer.port}").send(EMAIL))
+    assert facts(fault) == LATER and "its answer does not end" in str(fault)
+    assert poured < 50_000_000
+
+
 def test_a_server_that_cannot_be_reached_is_tried_three_times(free_port: int, retries: Retries) -> None:
     fault = fault_of(lambda: smtp(f"smtp://127.0.0.1:{free_port}").send(EMAIL))
     assert facts(fault) == LATER and f"127.0.0.1:{free_port} cannot be reached" in str(fault)

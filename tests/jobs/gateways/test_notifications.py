@@ -200,8 +200,9 @@ def test_the_pause_that_the_service_wants_is_made(httpserver: HTTPServer) -> Non
     assert 1 <= time.monotonic() - began < BOUND
 
 
-def test_a_pause_that_is_too_long_is_left_to_the_next_attempt(httpserver: HTTPServer) -> None:
-    httpserver.expect_request(INTERNAL).respond_with_data("", 503, {"Retry-After": "3600"})
+@pytest.mark.parametrize("wish", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT", "9" * 400])
+def test_a_pause_that_is_too_long_is_left_to_the_next_attempt(httpserver: HTTPServer, wish: str) -> None:
+    httpserver.expect_request(INTERNAL).respond_with_data("", 503, {"Retry-After": wish})
     began = time.monotonic()
     fault = fault_of(lambda: service(httpserver.url_for("")).send(EMAIL))
     assert (fault.permanent, fault.is_uncertain) == (False, False)

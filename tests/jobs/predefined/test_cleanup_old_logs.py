@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import resource
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -619,6 +620,24 @@ def test_an_archive_that_keeps_something_else_leaves_the_rows_where_they_are(
         ran = run_job(JOB, at=NOW)
     assert ran.status == "Failed" and "SHA-256 is another" in str(ran.outcome.error_message)
     assert okla.count_of("logs") == 21
+
+
+def test_a_full_disk_on_the_way_names_its_folder_and_leaves_the_rows_where_they_are(
+    okla: Okla, cold: Path, tmp_path: Path, run_job: Run
+) -> None:
+    """No file of this process may become larger meanwhile, as under a quota: a full disk without one."""
+    fill(okla, days=1, each=2_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, before[1]))
+    try:
+        ran = run_job(JOB, at=NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (ran.status, ran.outcome.can_retry) == ("Failed", True)
+    assert f"The disk of {tmp_path / 'work'} is full" in str(ran.outcome.error_message)
+    assert "SCHEDULER_WORK_DIR" in str(ran.outcome.error_message)
+    assert okla.count_of("logs") == 2_000 and names(cold) == [] and list((tmp_path / "work").iterdir()) == []
+    assert run_job(JOB, at=NOW).result["rowsDeleted"] == 2_000
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,16 @@ def test_a_status_that_was_not_expected_fails_the_run_and_is_tried_again_where_t
     assert len(httpserver.log) == 1
 
 
+@pytest.mark.parametrize("wish", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 99999999999 07:28:00 GMT"])
+def test_a_pause_that_the_other_side_wants_holds_no_worker_and_is_in_the_result(
+    httpserver: HTTPServer, call: Callable[..., Ran], wish: str
+) -> None:
+    httpserver.expect_request("/").respond_with_data("", 429, {"Retry-After": wish})
+    ran = call(httpserver.url_for("/"), method="POST")
+    assert (ran.status, ran.outcome.can_retry, len(httpserver.log)) == ("Failed", True, 1)
+    assert ran.result["headers"]["Retry-After"] == wish
+
+
 def test_of_an_unexpected_answer_the_error_has_the_beginning_and_the_result_has_more(
     httpserver: HTTPServer, call: Callable[..., Ran]
 ) -> None:

@@ -1,5 +1,6 @@
 """SendReminderEmailsJob: real database, a NotificationService that does as it is told."""
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -131,6 +132,20 @@ def test_a_known_failure_takes_the_mark_away_and_the_next_run_sends(
     assert run_job(JOB).result["sent"] == 1
     assert notifications.recipients == ["ana@example.com", "ben@example.com"]
     assert reminded(okla) == ["ana@example.com", "ben@example.com"]
+
+
+@pytest.mark.parametrize("words", ["no such\0mailbox", "half an emoji: \ud83d"], ids=["NUL", "half a character"])
+def test_a_refusal_in_words_that_no_database_keeps_is_counted_and_the_others_are_sent(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], words: str
+) -> None:
+    """The run broke at the first such answer: the message stayed in doubt, and all others waited."""
+    for name in ("ana", "ben", "eva"):
+        appointment(okla, f"{name}@example.com")
+    refusal = json.dumps({"detail": words})
+    notifications.answers["ben@example.com"] = lambda: Response(refusal, 422, content_type="application/problem+json")
+    ran = run_job(JOB)
+    assert (ran.status, ran.result["sent"], ran.result["refused"]) == ("Completed", 2, 1), ran.output
+    assert "\ufffd" in SentMessage.objects.get(status=MessageStatus.REFUSED).note
 
 
 def test_an_answer_that_does_not_say_sent_is_uncertain_and_never_sent_again(
