@@ -17,6 +17,7 @@ from benchmarks.stage import Stage
 LOOP_MOST_ROWS, ROW_BY_ROW_MOST_ROWS = 100_000, 10_000
 TEXT = """\
 ## The heavy jobs
+
 {machine}
 
 Each job runs in a fresh worker, from run-now to its row in the ledger; cold storage is a folder, NotificationService
@@ -25,6 +26,9 @@ one transaction as its `SaveChanges` is, and at up to {row_by_row:,} rows also w
 that the process ever had, less what it had at rest before. Lock: the longest transaction that wrote, seen by
 somebody who looks every 10 ms. Wait: the longest that somebody waited who wrote to one of the next rows. Of these
 three, the most of all rounds. They watch both sides, and cost both the same.
+
+Where sellers are told, the job also writes each message down before and after its request, so that nobody is told twice
+and whoever may not have been is known; the loop does not, and after a crash tells everybody again.
 
 {table}
 

@@ -90,35 +90,39 @@ def last_minutes(found: Iterable[Ended], now: datetime) -> list[Bucket]:
     return buckets(found, begin, step=FINE_STEP, number=number, zone=UTC)
 
 
-def days_of_job(job_id: uuid.UUID, now: datetime, zone: tzinfo, *, number: int) -> Mapping[date, Counter[str]]:
-    """The last `number` days by the calendar of that zone; of a frequent job as many of them as MOST_OF_ONE_JOB make.
+def days_of_job(
+    job_id: uuid.UUID, now: datetime, zone: tzinfo, *, number: int, most: int = MOST_OF_ONE_JOB
+) -> Mapping[date, Counter[str]]:
+    """The last `number` days by the calendar of that zone; of a frequent job as many whole days as `most` rows make.
 
     Days that are over stay as they were: this process counts them once.
     """
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {**_days_before(job_id, today, number), **_days(job_id, today - LONGEST_RUN, today, None)}
+    of_today = _days(job_id, today, None, due_since=today - LONGEST_RUN, most=most)
+    return {**_days_before(job_id, today, number, most), **of_today}
 
 
-def _days(job_id: uuid.UUID, due_since: datetime, begin: datetime, end: datetime | None) -> dict[date, Counter[str]]:
+@lru_cache(maxsize=64)
+def _days_before(job_id: uuid.UUID, today: datetime, number: int, most: int) -> Mapping[date, Counter[str]]:
+    begin = today - timedelta(days=number)
+    found = _days(job_id, begin, today, due_since=begin, most=most)
+    if sum(map(Counter.total, found.values())) >= most:
+        del found[min(found)]  # not all of that day were counted
+    return found
+
+
+def _days(
+    job_id: uuid.UUID, begin: datetime, end: datetime | None, *, due_since: datetime, most: int
+) -> dict[date, Counter[str]]:
     counts: dict[date, Counter[str]] = defaultdict(Counter)
     asked: dict[str, Any] = {
-        "job": job_id, "least": ids.floor(due_since), "most": MOST_OF_ONE_JOB, "begin": begin, "end": end,
-        "quarter": QUARTER,
+        "job": job_id, "begin": begin, "end": end, "least": ids.floor(due_since), "most": most, "quarter": QUARTER,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_OF_JOB, asked)
         for at, status, count in cursor.fetchall():
             counts[at.astimezone(begin.tzinfo).date()][status] += count
     return counts
-
-
-@lru_cache(maxsize=64)
-def _days_before(job_id: uuid.UUID, today: datetime, number: int) -> Mapping[date, Counter[str]]:
-    begin = today - timedelta(days=number)
-    found = _days(job_id, begin, begin, today)
-    if sum(map(Counter.total, found.values())) >= MOST_OF_ONE_JOB:
-        del found[min(found)]  # not all of that day were counted
-    return found
 
 
 def _place(at: datetime, begin: datetime, first_day: date, step: timedelta, zone: tzinfo) -> int:

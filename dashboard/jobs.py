@@ -25,15 +25,6 @@ class Last:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a mark of the strip tells of a run: thousands of these are made for a page, and models are slow to make."""
-
-    status: str
-    due_at: datetime
-    duration: timedelta | None
-
-
 @dataclass(frozen=True)
 class Line:
     """One job. The percentiles are of its last runs' durations; None before the first."""
@@ -49,7 +40,7 @@ def lines(jobs: Sequence[ScheduledJob]) -> list[Line]:
     """By the index on (job, id): a short look for each job, however long its history is."""
     with connection.cursor() as cursor:
         cursor.execute(_LATELY, {"jobs": [job.id for job in jobs], "shown": SHOWN})
-        lately = {row[0]: (Last(*row[1:5]), _pasts(*row[5:])) for row in cursor.fetchall()}
+        lately = {row[0]: (Last(*row[1:5]), _outcomes(*row[5:])) for row in cursor.fetchall()}
     return [_line(job, *lately.get(job.id, (None, []))) for job in jobs]
 
 
@@ -59,7 +50,7 @@ def line(job: ScheduledJob, runs: Sequence[JobExecution]) -> Line:
     return _line(
         job,
         Last(last.id, last.status, last.reason, last.started_at or last.queued_at) if last else None,
-        [Past(run.status, run.scheduled_for or run.queued_at, run.duration) for run in runs],
+        [Outcome(run.status, run.scheduled_for or run.queued_at, run.duration) for run in runs],
     )
 
 
@@ -71,10 +62,10 @@ def _line(job: ScheduledJob, last: Last | None, runs: Sequence[Outcome]) -> Line
     )  # fmt: skip
 
 
-def _pasts(statuses: Sequence[str], due_at: Sequence[float], took: Sequence[float | None]) -> list[Past]:
+def _outcomes(statuses: Sequence[str], due_at: Sequence[float], took: Sequence[float | None]) -> list[Outcome]:
     """Instants and durations come as seconds, which are read much faster than what they stand for."""
     return [
-        Past(status, datetime.fromtimestamp(at, UTC), None if seconds is None else timedelta(seconds=seconds))
+        Outcome(status, datetime.fromtimestamp(at, UTC), None if seconds is None else timedelta(seconds=seconds))
         for status, at, seconds in zip(statuses, due_at, took, strict=True)
     ]
 

@@ -70,7 +70,8 @@ class ArchivedDays:
         path = file.path.with_name("index.gz")
         with (
             path.open("wb") as raw,
-            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+            # Digests are half of it whatever one does, and it is there for a moment only.
+            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=1) as packed,
             file.index.path.open("rb") as entries,
         ):
             packed.write(json.dumps({"name": move.name, "sha256": move.sha256}).encode() + b"\n")

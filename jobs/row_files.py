@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from pathlib import Path
 from jobs.base import JobError
 
 CHECK_EVERY_ROWS = 1_000
+BUFFER_BYTES = 65_536
+# What nearly every entry of an index looks like; to read it as JSON takes three times as long.
+PLAIN_ENTRY = re.compile(r'\["([^"\\]*)", "([0-9a-f]{64})"\]\n')
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class RowIndex:
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         with self.path.open(encoding="utf-8") as entries:
             for entry in entries:
-                id, digest = json.loads(entry)
+                plain = PLAIN_ENTRY.fullmatch(entry)
+                id, digest = plain.groups() if plain else json.loads(entry)
                 yield id, bytes.fromhex(digest)
 
     def batches(self, size: int) -> Iterator[list[tuple[str, bytes]]]:
@@ -71,13 +77,14 @@ def write(path: Path, rows: Iterable[tuple[str, str]], *, check_cancelled: Calla
     count, first, last = 0, "", ""
     with (
         path.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as lines,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed,
+        io.BufferedWriter(packed, BUFFER_BYTES) as lines,
         index.open("w", encoding="utf-8") as entries,
     ):
         for id, line in rows:
             data = line.encode()
             lines.write(data + b"\n")
-            entries.write(json.dumps([id, hashlib.sha256(data).hexdigest()]) + "\n")
+            entries.write(f'[{json.dumps(id)}, "{hashlib.sha256(data).hexdigest()}"]\n')
             count, first, last = count + 1, first or id, id
             if count % CHECK_EVERY_ROWS == 0:
                 check_cancelled()

@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView, set_rollback
 
 from executions import control, dispatch
-from executions.models import JobExecution
+from executions.models import Alert, JobExecution
 from jobs.models import ScheduledJob, VersionConflict, WrongStatus
 from jobs.registry import UnknownJobType
 from scheduler_project.body import WHOLE_BODY
@@ -77,6 +77,7 @@ NO_DATABASE = Fault(503, gettext_lazy("The database cannot be reached. Try again
 VERBS: dict[type[Exception], Fault] = {
     ScheduledJob.DoesNotExist: Fault(404, gettext_lazy("There is no such job."), "JOB_004"),
     JobExecution.DoesNotExist: Fault(404, gettext_lazy("There is no such execution."), "EXEC_001"),
+    Alert.DoesNotExist: Fault(404, gettext_lazy("There is no such alert."), "ALERT_001"),
     VersionConflict: Fault(412, gettext_lazy("The job was changed since you read it. Read it again.")),
     WrongStatus: Fault(409, code="JOB_005"),
     dispatch.JobNotEnabled: Fault(409, code="JOB_005"),

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
-from executions.models import Artifact
+from executions.models import Alert, Artifact
 from tests.conftest import API, assert_problem
 from tests.factories import a_job, a_run, ended, started
 
@@ -24,6 +25,9 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/executions/{execution}/log", None, READ),
     ("GET", "/executions/{execution}/artifacts", None, READ),
     ("GET", "/executions/{execution}/artifacts/{artifact}", None, READ),
+    ("GET", "/alerts", None, READ),
+    ("GET", "/alerts/{alert}", None, READ),
+    ("POST", "/alerts/{alert}/acknowledge", None, OPERATE),
     ("GET", "/job-types", None, READ),
     ("POST", "/cron/preview", {"cronExpression": "@daily"}, READ),
     ("GET", "/dashboard", None, READ),
@@ -59,7 +63,11 @@ def here(db):
     artifact = Artifact.objects.create(
         execution_id=execution, name="report.html", content_type="text/html", size=2, content=b"hi"
     )
-    return {"job": job.id, "execution": execution, "artifact": artifact.name, "ended": ended(started(job)).id}
+    alert = Alert.objects.create(rule="job", job=job, subject="odd", opened_at=Now())
+    return {
+        "job": job.id, "execution": execution, "artifact": artifact.name, "ended": ended(started(job)).id,
+        "alert": alert.id,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "path", "body", "role"), ROUTES)

@@ -3,22 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 WIDTH, GAP, HEIGHT, SHORTEST = 6, 2, 22, 4
 
 
-class Outcome(Protocol):
-    """What became of a run. `duration`: None if it did not run."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run. `duration`: None if it did not run. A page has thousands of these, and models are slow."""
 
-    @property
-    def status(self) -> str: ...
-
-    @property
-    def due_at(self) -> datetime: ...
-
-    @property
-    def duration(self) -> timedelta | None: ...
+    status: str
+    due_at: datetime
+    duration: timedelta | None
 
 
 @dataclass(frozen=True)

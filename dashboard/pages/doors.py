@@ -43,6 +43,8 @@ class Door(AccessMixin, View):
     http_method_names = ["post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return self.http_method_not_allowed(request)
         if not request.user.is_authenticated:
             return self.handle_no_permission()
         if not self.may_pass(request):

@@ -15,6 +15,7 @@ from celery.signals import beat_init, worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import Error, connection
 
+from executions import audit_feed
 from executions.alerts import round, sign_of_life
 from executions.notices import courier
 
@@ -35,6 +36,8 @@ class Overseer:
         actions: list[Callable[[], object]] = [round.ask, courier.deliver]
         if settings.SCHEDULER_SIGN_OF_LIFE_URL:
             actions.append(sign_of_life.send)
+        if settings.SCHEDULER_AUDIT_SERVICE_URL:
+            actions.append(audit_feed.tell)
         self._threads = [
             threading.Thread(target=self._go_on, args=[action], name=_name(action), daemon=True) for action in actions
         ]

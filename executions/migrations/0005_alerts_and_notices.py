@@ -6,110 +6,194 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('executions', '0004_watch_checks_parked'),
-        ('jobs', '0003_holds'),
+        ("executions", "0004_watch_checks_parked"),
+        ("jobs", "0003_holds"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AlertRound',
+            name="AlertRound",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ('asked_at', models.DateTimeField()),
-                ('sign_of_life_at', models.DateTimeField(null=True)),
+                ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ("asked_at", models.DateTimeField()),
+                ("sign_of_life_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('Opened', 'Opened'), ('Recovered', 'Recovered'), ('RunFailed', 'Run failed'), ('Test', 'Test')], max_length=9, verbose_name='kind')),
-                ('execution_id', models.UUIDField(null=True, verbose_name='execution')),
-                ('channel', models.CharField(choices=[('Administrators', 'Administrators'), ('Email', 'E-mail'), ('Webhook', 'Webhook')], max_length=14, verbose_name='channel')),
-                ('recipient', models.CharField(blank=True, default='', max_length=254, verbose_name='recipient')),
-                ('state', models.CharField(choices=[('Held', 'Held'), ('Waiting', 'Waiting'), ('Sent', 'Sent'), ('Replaced', 'Replaced'), ('Refused', 'Refused')], max_length=8, verbose_name='state')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('next_try_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='next try at')),
-                ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
-                ('last_error', models.TextField(blank=True, default='', verbose_name='last error')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='sent at')),
-                ('message_id', models.UUIDField(null=True, verbose_name='message')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("Opened", "Opened"),
+                            ("Recovered", "Recovered"),
+                            ("RunFailed", "Run failed"),
+                            ("Test", "Test"),
+                        ],
+                        max_length=9,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("execution_id", models.UUIDField(null=True, verbose_name="execution")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("Administrators", "Administrators"), ("Email", "E-mail"), ("Webhook", "Webhook")],
+                        max_length=14,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("recipient", models.CharField(blank=True, default="", max_length=254, verbose_name="recipient")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Held", "Held"),
+                            ("Waiting", "Waiting"),
+                            ("Sent", "Sent"),
+                            ("Replaced", "Replaced"),
+                            ("Refused", "Refused"),
+                        ],
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="created at"
+                    ),
+                ),
+                (
+                    "next_try_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="next try at"
+                    ),
+                ),
+                ("tries", models.PositiveIntegerField(default=0, verbose_name="tries")),
+                ("last_error", models.TextField(blank=True, default="", verbose_name="last error")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent at")),
+                ("message_id", models.UUIDField(null=True, verbose_name="message")),
             ],
             options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
-                'ordering': ['-id'],
+                "verbose_name": "notice",
+                "verbose_name_plural": "notices",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='alert',
-            name='acknowledged_at',
-            field=models.DateTimeField(null=True, verbose_name='acknowledged at'),
+            model_name="alert",
+            name="acknowledged_at",
+            field=models.DateTimeField(null=True, verbose_name="acknowledged at"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='acknowledged_by',
-            field=models.UUIDField(null=True, verbose_name='acknowledged by'),
+            model_name="alert",
+            name="acknowledged_by",
+            field=models.UUIDField(null=True, verbose_name="acknowledged by"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='facts',
-            field=models.JSONField(db_default={}, default=dict, verbose_name='facts'),
+            model_name="alert",
+            name="facts",
+            field=models.JSONField(db_default={}, default=dict, verbose_name="facts"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='note',
-            field=models.CharField(blank=True, db_default='', default='', max_length=1000, verbose_name='note'),
+            model_name="alert",
+            name="note",
+            field=models.CharField(blank=True, db_default="", default="", max_length=1000, verbose_name="note"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='severity',
-            field=models.CharField(choices=[('Info', 'Info'), ('Warning', 'Warning'), ('Error', 'Error'), ('Critical', 'Critical')], db_default='Error', default='Error', max_length=8, verbose_name='severity'),
+            model_name="alert",
+            name="severity",
+            field=models.CharField(
+                choices=[("Info", "Info"), ("Warning", "Warning"), ("Error", "Error"), ("Critical", "Critical")],
+                db_default="Error",
+                default="Error",
+                max_length=8,
+                verbose_name="severity",
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='told_at',
-            field=models.DateTimeField(null=True, verbose_name='told at'),
+            model_name="alert",
+            name="told_at",
+            field=models.DateTimeField(null=True, verbose_name="told at"),
         ),
         migrations.AlterField(
-            model_name='alert',
-            name='rule',
-            field=models.CharField(choices=[('job', 'Said by a job'), ('consecutive_failures', 'Consecutive failures'), ('running_too_long', 'Running too long'), ('not_started', 'Not started'), ('worker_lost', 'Worker lost'), ('no_worker', 'No worker'), ('waiting_too_long', 'Waiting too long'), ('no_beat', 'No beat'), ('unaccounted', 'Ledger not complete'), ('untold', 'Alerts cannot be told')], max_length=50, verbose_name='rule'),
+            model_name="alert",
+            name="rule",
+            field=models.CharField(
+                choices=[
+                    ("job", "Said by a job"),
+                    ("consecutive_failures", "Consecutive failures"),
+                    ("running_too_long", "Running too long"),
+                    ("not_started", "Not started"),
+                    ("worker_lost", "Worker lost"),
+                    ("no_worker", "No worker"),
+                    ("waiting_too_long", "Waiting too long"),
+                    ("no_beat", "No beat"),
+                    ("unaccounted", "Ledger not complete"),
+                    ("untold", "Alerts cannot be told"),
+                ],
+                max_length=50,
+                verbose_name="rule",
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(fields=['-opened_at'], name='alert_opened'),
+            model_name="alert",
+            index=models.Index(fields=["-opened_at"], name="alert_opened"),
         ),
         migrations.AddConstraint(
-            model_name='alertround',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='alert_round_one'),
+            model_name="alertround",
+            constraint=models.CheckConstraint(condition=models.Q(("id", 1)), name="alert_round_one"),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='alert',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='executions.alert', verbose_name='alert'),
+            model_name="notice",
+            name="alert",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="notices",
+                to="executions.alert",
+                verbose_name="alert",
+            ),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='job',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jobs.scheduledjob', verbose_name='job'),
+            model_name="notice",
+            name="job",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="jobs.scheduledjob",
+                verbose_name="job",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('state', 'Waiting')), fields=['channel', 'recipient', 'id'], name='notice_waiting'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("state", "Waiting")), fields=["channel", "recipient", "id"], name="notice_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('state', 'Held')), fields=['id'], name='notice_held'),
+            model_name="notice",
+            index=models.Index(condition=models.Q(("state", "Held")), fields=["id"], name="notice_held"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('alert__isnull', False)), fields=('alert', 'kind', 'channel', 'recipient'), name='notice_of_alert_once'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("alert__isnull", False)),
+                fields=("alert", "kind", "channel", "recipient"),
+                name="notice_of_alert_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('execution_id__isnull', False)), fields=('execution_id', 'channel', 'recipient'), name='notice_of_run_once'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("execution_id__isnull", False)),
+                fields=("execution_id", "channel", "recipient"),
+                name="notice_of_run_once",
+            ),
         ),
     ]

@@ -26,9 +26,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "span",
-                    models.CharField(
-                        choices=[("Minute", "Minute"), ("Hour", "Hour"), ("Ever", "Ever")], max_length=6
-                    ),
+                    models.CharField(choices=[("Minute", "Minute"), ("Hour", "Hour"), ("Ever", "Ever")], max_length=6),
                 ),
                 ("begins_at", models.DateTimeField()),
                 ("completed", models.PositiveBigIntegerField()),
@@ -41,17 +39,13 @@ class Migration(migrations.Migration):
                 ("duration_total", models.DurationField()),
                 (
                     "took_at_most",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.PositiveBigIntegerField(), size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveBigIntegerField(), size=None),
                 ),
                 ("fired", models.PositiveBigIntegerField()),
                 ("lateness_total", models.DurationField()),
                 (
                     "late_at_most",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.PositiveBigIntegerField(), size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveBigIntegerField(), size=None),
                 ),
                 (
                     "job",

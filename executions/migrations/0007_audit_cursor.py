@@ -4,30 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('executions', '0006_rollups'),
+        ("executions", "0006_rollups"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditCursor',
+            name="AuditCursor",
             fields=[
-                ('stream', models.CharField(editable=False, max_length=10, primary_key=True, serialize=False, verbose_name='stream')),
-                ('told_until', models.DateTimeField(verbose_name='told until')),
-                ('last_key', models.CharField(max_length=36)),
-                ('next_try_at', models.DateTimeField(verbose_name='next try at')),
-                ('failures', models.PositiveIntegerField(default=0, verbose_name='failures')),
-                ('last_error', models.TextField(blank=True, default='', verbose_name='last error')),
-                ('told', models.PositiveBigIntegerField(default=0, verbose_name='told')),
-                ('refused', models.PositiveBigIntegerField(default=0, verbose_name='refused')),
-                ('skipped', models.PositiveBigIntegerField(default=0, verbose_name='skipped')),
-                ('gave_up_at', models.DateTimeField(null=True, verbose_name='gave up at')),
+                (
+                    "stream",
+                    models.CharField(
+                        editable=False, max_length=10, primary_key=True, serialize=False, verbose_name="stream"
+                    ),
+                ),
+                ("told_until", models.DateTimeField(verbose_name="told until")),
+                ("last_key", models.CharField(max_length=36)),
+                ("next_try_at", models.DateTimeField(verbose_name="next try at")),
+                ("failures", models.PositiveIntegerField(default=0, verbose_name="failures")),
+                ("last_error", models.TextField(blank=True, default="", verbose_name="last error")),
+                ("told", models.PositiveBigIntegerField(default=0, verbose_name="told")),
+                ("refused", models.PositiveBigIntegerField(default=0, verbose_name="refused")),
+                ("skipped", models.PositiveBigIntegerField(default=0, verbose_name="skipped")),
+                ("gave_up_at", models.DateTimeField(null=True, verbose_name="gave up at")),
             ],
             options={
-                'verbose_name': 'audit cursor',
-                'verbose_name_plural': 'audit cursors',
-                'ordering': ['stream'],
+                "verbose_name": "audit cursor",
+                "verbose_name_plural": "audit cursors",
+                "ordering": ["stream"],
             },
         ),
     ]

@@ -21,13 +21,14 @@ FIRST_DAY = date(1970, 1, 1)
 # Log rows may be wide: a hundred kilobytes and more, with a stack trace and what was asked.
 ROWS_AT_ONCE = 200
 
+# In binary form: as texts, psycopg would look for quotes in each id.
 FOUND = sql.SQL(
     "SELECT logged.{id} AS id, logged.ctid AS place, logged.tableoid AS part,"
     " sha256(convert_to({line}, 'UTF8')) AS digest"
-    " FROM {table} AS logged WHERE logged.{id} = ANY (%(ids)s::text[]::{id_type}[]) AND {of_day}"
+    " FROM {table} AS logged WHERE logged.{id} = ANY (%(ids)b::text[]::{id_type}[]) AND {of_day}"
 )
 SAME = sql.SQL(
-    "SELECT found.id, place, part FROM found JOIN unnest(%(ids)s::text[]::{id_type}[], %(digests)s::bytea[])"
+    "SELECT found.id, place, part FROM found JOIN unnest(%(ids)b::text[]::{id_type}[], %(digests)b::bytea[])"
     " AS exported(key, digest) ON key = found.id AND exported.digest = found.digest"
 )
 

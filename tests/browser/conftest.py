@@ -51,7 +51,8 @@ class Reader:
         ]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: its event loop would go on in the thread of all later tests.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if executable is None:

@@ -9,7 +9,7 @@ import pytest
 from dashboard.charts.bars import Bucket, round_up, stacked
 from dashboard.charts.durations import durations
 from dashboard.charts.lanes import LABEL, WIDTH, Span, lanes, shared
-from dashboard.charts.strip import HEIGHT, SHORTEST, strip
+from dashboard.charts.strip import HEIGHT, SHORTEST, Outcome, strip
 from executions.models import JobExecution
 
 NOON = datetime(2026, 1, 8, 12, tzinfo=UTC)
@@ -50,7 +50,8 @@ def test_labels_under_many_bars_do_not_run_into_each_other():
 
 
 def test_the_newest_outcome_is_the_rightmost_and_the_longest_run_the_tallest():
-    drawn = strip([a_run("Failed", 1), a_run("Completed", 100), a_run("Skipped", None)], places=5)
+    took = {"Failed": timedelta(seconds=1), "Completed": timedelta(seconds=100), "Skipped": None}
+    drawn = strip([Outcome(status, NOON, duration) for status, duration in took.items()], places=5)
     oldest, middle, newest = drawn.marks
     assert [mark.execution.status for mark in drawn.marks] == ["Skipped", "Completed", "Failed"]
     assert oldest.x < middle.x < newest.x and newest.x + 6 == drawn.width

@@ -11,7 +11,7 @@ from dashboard.charts.lanes import Span
 from executions.models import BeatLease, JobExecution, Worker
 from jobs.clock import database_now
 from jobs.models import SYSTEM_USER_ID
-from tests.factories import COMPLETED, FAILED, a_job, a_run, claimed, ended, started
+from tests.factories import FAILED, a_job, a_run, claimed, ended, started
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
