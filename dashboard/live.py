@@ -1,19 +1,29 @@
-"""What many look at is made once: a page's answer to `live.js`, shared for some seconds by who would get the same."""
+"""What many look at is made once: a page's answer to `live.js`, shared for some seconds by who would get the same.
+
+Whoever was let in gets a pass with the answer. With it, and with the same session's cookie, the next answers that are
+there already come at once (LiveMiddleware); after PASS_SECONDS the session is asked again.
+"""
 
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.translation import get_language
 
-HEADER = "X-Live"
+HEADER, PASS_HEADER = "X-Live", "X-Live-Pass"
+# How long somebody who was locked out may still see what others see. Who logs out has no cookie any more.
+PASS_SECONDS = 20
 # A shared answer holds nothing of one person: no name, no messages, and no token, which live.js puts into the forms.
 NOBODY = {"user": AnonymousUser(), "messages": (), "csrf_token": "NOTPROVIDED"}
 MOST_KEPT = 256
-LOCKS = [threading.Lock() for _number in range(16)]
+
+Key = tuple[str, str]  # the address; the role and the language
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,9 @@ class Answer:
     fresh_until: float
 
 
-_kept: dict[Hashable, Answer] = {}
+_kept: dict[Key, Answer] = {}
+_locks = [threading.Lock() for _number in range(16)]
+_signer = signing.TimestampSigner(salt="dashboard.live")
 
 
 def is_live(request: HttpRequest) -> bool:
@@ -33,13 +45,24 @@ def is_live(request: HttpRequest) -> bool:
     return HEADER in request.headers
 
 
-def respond(request: HttpRequest, key: Hashable, make: Callable[[], bytes], *, seconds: float) -> HttpResponse:
-    """The answer for that key, at most `seconds` old; 304 when the asker has it already."""
-    answer = _answer(key, make, seconds)
-    has_it = request.headers.get("If-None-Match") == answer.tag
-    response = HttpResponseNotModified() if has_it else HttpResponse(answer.body)
-    response["ETag"], response["Cache-Control"] = answer.tag, "private, no-store"
+def respond(request: HttpRequest, role: str, make: Callable[[], bytes], *, seconds: float) -> HttpResponse:
+    """The answer for all of that role, at most `seconds` old; 304 when the asker has it already."""
+    view = f"{role} {get_language()}"
+    response = _response(request, _answer((request.get_full_path(), view), make, seconds))
+    response[PASS_HEADER] = _signer.sign(f"{_holder(request)} {view}")
     return response
+
+
+def answer_for_pass(request: HttpRequest) -> HttpResponse | None:
+    """What the bearer of a pass asks for. None: it is no pass, or there is no such answer any more."""
+    if not is_live(request):
+        return None
+    try:
+        holder, _space, view = _signer.unsign(request.headers[HEADER], max_age=PASS_SECONDS).partition(" ")
+    except signing.BadSignature:
+        return None
+    answer = _fresh((request.get_full_path(), view)) if holder == _holder(request) else None
+    return _response(request, answer) if answer else None
 
 
 def forget() -> None:
@@ -47,18 +70,28 @@ def forget() -> None:
     _kept.clear()
 
 
-def _answer(key: Hashable, make: Callable[[], bytes], seconds: float) -> Answer:
+def _holder(request: HttpRequest) -> str:
+    return hashlib.sha256(request.COOKIES.get(settings.SESSION_COOKIE_NAME, "").encode()).hexdigest()
+
+
+def _response(request: HttpRequest, answer: Answer) -> HttpResponse:
+    has_it = request.headers.get("If-None-Match") == answer.tag
+    response = HttpResponseNotModified() if has_it else HttpResponse(answer.body)
+    response["ETag"], response["Cache-Control"] = answer.tag, "private, no-store"
+    return response
+
+
+def _fresh(key: Key) -> Answer | None:
     answer = _kept.get(key)
-    if answer and time.monotonic() < answer.fresh_until:
-        return answer
-    with LOCKS[hash(key) % len(LOCKS)]:  # who comes meanwhile waits for the one that makes it
-        answer = _kept.get(key)
-        if answer is None or time.monotonic() >= answer.fresh_until:
-            answer = _keep(key, make(), seconds)
-        return answer
+    return answer if answer and time.monotonic() < answer.fresh_until else None
 
 
-def _keep(key: Hashable, body: bytes, seconds: float) -> Answer:
+def _answer(key: Key, make: Callable[[], bytes], seconds: float) -> Answer:
+    with _locks[hash(key) % len(_locks)]:  # who comes meanwhile waits for the one that makes it
+        return _fresh(key) or _keep(key, make(), seconds)
+
+
+def _keep(key: Key, body: bytes, seconds: float) -> Answer:
     if len(_kept) >= MOST_KEPT:
         forget()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -44,14 +44,22 @@ def said() -> Iterator[io.StringIO]:
 
 def test_a_line_says_when_who_and_what_and_on_whose_behalf(said: io.StringIO) -> None:
     with log_context.bound(correlation_id="c-1", job_id=None):
-        logger.info("%d rows\nof ñ \ud800", 7, extra={"status": 200, "password": "of nobody's business"})
+        logger.info("%d rows\nof ñ", 7, extra={"status": 200, "password": "of nobody's business"})
     line = json.loads(said.getvalue())
     assert line.pop("timestamp").endswith("Z") and line.pop("pid") and line.pop("process")
     assert line == {
-        "level": "info", "logger": "tests.of.the.log", "message": "7 rows\nof ñ \ud800", "status": 200,
+        "level": "info", "logger": "tests.of.the.log", "message": "7 rows\nof ñ", "status": 200,
         "correlation_id": "c-1",
     }  # fmt: skip
     assert said.getvalue().count("\n") == 1
+
+
+def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+    """Not through a logger: what pytest captures goes between its processes as UTF-8."""
+    record = logging.LogRecord("odd", logging.INFO, __file__, 1, "half \ud800", None, None)
+    written = logs.json_form().format(record)
+    assert written.isascii() or written.encode()
+    assert json.loads(written)["message"] == "half \ud800"
 
 
 def test_a_line_that_speaks_of_one_execution_has_its_id_as_a_field(said: io.StringIO) -> None:

@@ -12,8 +12,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.generic import View
 
 from dashboard import live, metrics
@@ -63,9 +63,9 @@ class Page(AccessMixin, View):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not live.is_live(request):
             return HttpResponse(self.html(request, {}, **kwargs))
-        key = (request.get_full_path(), get_language(), can_operate(request), can_administer(request))
+        role = f"{can_operate(request):d}{can_administer(request):d}"
         make = partial(self.html, request, live.NOBODY, **kwargs)
-        return live.respond(request, key, make, seconds=self.live_seconds)
+        return live.respond(request, role, make, seconds=self.live_seconds)
 
     def html(self, request: HttpRequest, beside: Mapping[str, Any], **kwargs: Any) -> bytes:
         self.moment = metrics.moment()

@@ -8,6 +8,7 @@
     const TOKEN = "input[name=csrfmiddlewaretoken]";
     const seen = new Map();  // each region's text as it came; times.js counts on in what is shown
     let tag = null;  // of the last answer: who sends it gets no body while nothing has changed
+    let pass = "1";  // of who was let in: for some seconds nobody asks again who it is
     let failures = 0;
     let timer = null;
     let isUnderWay = false, isWantedSoon = false;
@@ -47,12 +48,13 @@
     }
 
     async function refresh() {
-        const headers = {"X-Live": "1", ...(tag && {"If-None-Match": tag})};
+        const headers = {"X-Live": pass, ...(tag && {"If-None-Match": tag})};
         const answer = await fetch(location.href, {headers, cache: "no-store"});
         if (answer.redirected) {
             location.reload();  // logged out
             return;
         }
+        pass = answer.headers.get("X-Live-Pass") ?? pass;
         if (answer.status === 304) {
             return;
         }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executions.models import Alert
+from executions.models import Alert, Notice
 from tests.crashes import attempts, invariants
 from tests.crashes.case import Case
 from tests.crashes.peers import Peers
@@ -16,7 +16,7 @@ RECOVERS, STAYS_ILL, FALLS_ILL = "a", "b", "c"
 
 @dataclass(frozen=True)
 class Episodes:
-    """`ill`: services, in truth. `open`: alerts by service, those that are open. `told`: titles, how often."""
+    """`ill`: services, in truth. `open`: alerts by service, those that are open. `told`: of each kind, how often."""
 
     ill: frozenset[str]
     open: Mapping[str, int]
@@ -27,14 +27,14 @@ class Episodes:
         return {
             "ill": len(self.ill),
             "open alerts": sum(self.open.values()),
-            "told ill": sum(count for title, count in self.told.items() if "unhealthy" in title),
-            "told well": sum(count for title, count in self.told.items() if "recovered" in title),
+            "told ill": sum(count for title, count in self.told.items() if title.startswith("Opened")),
+            "told well": sum(count for title, count in self.told.items() if title.startswith("Recovered")),
         }
 
 
 class HealthCheckMonitoring(Case[Episodes]):
     name = job_type = "HealthCheckMonitoringJob"
-    points = {"health.after_note": 3, "health.after_tell": 2, "messages.after_claim": 2}
+    points = {"health.after_note": 3, "alert.before_commit": 2}
 
     def parameters(self, peers: Peers) -> Mapping[str, Any]:
         services = [RECOVERS, STAYS_ILL, FALLS_ILL]
@@ -50,14 +50,15 @@ class HealthCheckMonitoring(Case[Episodes]):
 
     def look(self, scene: Scene) -> Episodes:
         subjects = Alert.objects.filter(closed_at=None).values_list("subject", flat=True)
+        told = Notice.objects.filter(alert__isnull=False).values_list("kind", "alert__subject")
         return Episodes(
             ill=frozenset(scene.peers.ill),
             open=Counter(subject.split()[1] for subject in subjects),
-            told=dict(scene.peers.alerts),
+            told=Counter(f"{kind} {subject.split()[1]}" for kind, subject in told),
         )
 
     def broken(self, before: Episodes, after: Episodes) -> list[str]:
-        ends = [f"Service {one} has recovered" for one in before.ill - after.ill]
+        ends = [f"Recovered {one}" for one in before.ill - after.ill]
         untold = [title for title in (*map(_title, before.ill | after.ill), *ends) if not after.told.get(title)]
         return [
             *invariants.about("never told", untold),
@@ -75,4 +76,4 @@ class HealthCheckMonitoring(Case[Episodes]):
 
 
 def _title(service: str) -> str:
-    return f"Service {service} is unhealthy!"
+    return f"Opened {service}"

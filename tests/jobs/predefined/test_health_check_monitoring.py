@@ -1,6 +1,5 @@
 """HealthCheckMonitoringJob with the real gateway against real sockets, run as a worker runs it."""
 
-import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,21 +8,19 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from executions.claims import Claim
 from executions.executor import JobExecutor
 from executions.ledger import Outcome
-from executions.models import Alert
+from executions.models import Alert, Notice
 from executions.output import RunOutput
 from jobs import gateways, registry
 from jobs.enums import ExecutionStatus
-from jobs.messages import MessageStatus, SentMessage
 from jobs.models import ScheduledJob
 from jobs.predefined.health_check_monitoring import HealthCheckMonitoringJob
 from tests.factories import a_job, started
 from tests.jobs.conftest import Ran
-from tests.jobs.predefined.conftest import NotificationPeer
 
 pytestmark = pytest.mark.django_db
 
@@ -182,135 +179,20 @@ def test_a_name_that_leads_where_nothing_may_be_called_is_an_ill_service(
 
 
 # --- Telling the administrators --------------------------------------------------------------------------------------
-def test_each_episode_is_told_once_and_so_is_its_end(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
-) -> None:
-    def look(code: int) -> int:
-        url = httpserver.url_for("/service/") + "{service}"
-        httpserver.expect_oneshot_request("/service/x").respond_with_data("", code)
-        told: int = run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"]
-        return told
-
-    assert [look(code) for code in (500, 503, 200, 200, 500)] == [1, 0, 1, 0, 1]
-    assert [alert["title"] for alert in notifications.alerts] == [
-        "Service x is unhealthy!", "Service x has recovered", "Service x is unhealthy!",
-    ]  # fmt: skip
-
-
-def test_a_sick_notification_service_fails_nothing_and_the_alert_is_told_later_while_it_is_still_true(
-    httpserver: HTTPServer,
-    notifications: NotificationPeer,
-    configured: Callable[..., None],
-    run_job: Callable[..., Ran],
-) -> None:
-    httpserver.expect_request("/service/x").respond_with_data("", 500)
-    url, address = httpserver.url_for("/service/") + "{service}", httpserver.url_for("").rstrip("/")
-    configured(SCHEDULER_NOTIFICATION_SERVICE_URL="")
-    ran = run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url)
-    assert (ran.status, ran.result["alertsSent"]) == ("Completed", 0)
-    assert "could not be told" in ran.output
-    configured(SCHEDULER_NOTIFICATION_SERVICE_URL=address)
-    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 1
-    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 0
-    assert len(notifications.alerts) == 1
-
-
-# --- Alerts that may have been told, and those that could not be -----------------------------------------------------
-ADMIN_ALERT = "/api/notifications/admin-alert"
-
-
-def ill(httpserver: HTTPServer, *names: str) -> dict[str, Any]:
-    """Parameters of a run that finds these services ill."""
-    for name in names:
-        httpserver.expect_request(f"/service/{name}").respond_with_data("", 500)
-    return {"services": list(names), "urlTemplate": httpserver.url_for("/service/") + "{service}"}
-
-
-@pytest.mark.parametrize("status", [500, 502, 504])
-def test_an_alert_that_may_have_been_told_is_told_again(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran], status: int
-) -> None:
-    """It was lost for as long as the service stayed ill."""
-    parameters = ill(httpserver, "x")
-    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", status)
-    assert [run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] for _ in range(3)] == [0, 1, 0]
-    assert [alert["title"] for alert in notifications.alerts] == ["Service x is unhealthy!"]
-    assert SentMessage.objects.get().status == MessageStatus.SENT
-
-
-def test_an_alert_that_nobody_saw_answered_is_told_again(
-    httpserver: HTTPServer,
-    notifications: NotificationPeer,
-    configured: Callable[..., None],
-    run_job: Callable[..., Ran],
-) -> None:
-    parameters = ill(httpserver, "x")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=hang_up, args=[listener], daemon=True).start()
-        configured(SCHEDULER_NOTIFICATION_SERVICE_URL=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 0
-    configured(SCHEDULER_NOTIFICATION_SERVICE_URL=httpserver.url_for("").rstrip("/"))
-    assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 1
-
-
-def hang_up(listener: socket.socket) -> None:
-    connection, _address = listener.accept()
-    with connection:
-        connection.recv(65_536)
-
-
-def test_the_recovery_that_could_not_be_told_is_told_by_a_later_run(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
-) -> None:
+def test_each_episode_is_to_be_told_once_and_so_is_its_end(httpserver: HTTPServer, run_job: Callable[..., Ran]) -> None:
     url = httpserver.url_for("/service/") + "{service}"
-    for code in (500, 200, 200):
+    for code in (500, 503, 200, 200, 500):
         httpserver.expect_oneshot_request("/service/x").respond_with_data("", code)
-    run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url)
-    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
-    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 0
-    assert run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url).result["alertsSent"] == 1
-    assert [alert["title"] for alert in notifications.alerts][1:] == ["Service x has recovered"]
+        run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=url)
+    first, second = Alert.objects.order_by("opened_at")
+    assert {first.subject, second.subject} == {"Service x is unhealthy!"}
+    assert first.closed_at is not None and second.closed_at is None
+    assert Notice.objects.filter(alert=first, kind="Recovered").count() == 1
+    assert [notice.kind for notice in Notice.objects.filter(alert=second)] == ["Opened"]
 
 
-def test_a_sick_notification_service_is_left_alone_after_two_messages_and_gets_all_of_them_later(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
-) -> None:
-    """Two hundred ill services, ten seconds each, would outlast the rhythm of five minutes."""
-    parameters = ill(httpserver, *"abcde")
-    for _ in range(2):
-        httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
-    ran = run_job("HealthCheckMonitoringJob", **parameters)
-    assert (ran.status, ran.result["alertsSent"], notifications.alerts) == ("Completed", 0, [])
-    assert "3 more messages are left to the next run" in ran.output
-    assert run_job("HealthCheckMonitoringJob", **parameters).result["alertsSent"] == 5
-    assert len({alert["title"] for alert in notifications.alerts}) == len(notifications.alerts) == 5
-
-
-def test_messages_that_are_refused_do_not_keep_the_others_back(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
-) -> None:
-    def refuse_vowels(request: Request) -> Response:
-        title = json.loads(request.data)["title"]
-        if title.split()[1] in "aei":
-            return Response(json.dumps({"title": "no vowels"}), 400, content_type="application/problem+json")
-        return notifications.admin_alert(request)
-
-    for _ in range(5):
-        httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_handler(refuse_vowels)
-    ran = run_job("HealthCheckMonitoringJob", **ill(httpserver, *"aeixy"))
-    assert ran.result["alertsSent"] == 2
-    assert SentMessage.objects.filter(status=MessageStatus.FAILED).count() == 3
-
-
-def test_what_another_job_of_this_type_could_not_tell_is_not_forgotten(
-    httpserver: HTTPServer, notifications: NotificationPeer, run_job: Callable[..., Ran]
-) -> None:
-    parameters = ill(httpserver, "x", "y")
-    httpserver.expect_oneshot_request(ADMIN_ALERT).respond_with_data("", 500)
-    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["x"]})
-    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["y"]})
-    row = SentMessage.objects.get(subject_id="x")
-    assert row.status != MessageStatus.SENT
-    run_job("HealthCheckMonitoringJob", **{**parameters, "services": ["x"]})
-    assert [alert["title"].split()[1] for alert in notifications.alerts] == ["y", "x"]
-    assert SentMessage.objects.get(subject_id="x").pk == row.pk
+def test_a_service_that_stays_ill_is_one_alert(httpserver: HTTPServer, run_job: Callable[..., Ran]) -> None:
+    httpserver.expect_request("/service/x").respond_with_data("", 500)
+    for _ in range(3):
+        run_job("HealthCheckMonitoringJob", services=["x"], urlTemplate=httpserver.url_for("/service/") + "{service}")
+    assert Alert.objects.count() == Notice.objects.count() == 1
