@@ -190,8 +190,8 @@ def test_no_good_backup_goes_too_early_and_no_half_one_stays() -> None:
     ]  # fmt: skip
 
 
-ILL = Episodes(frozenset("ab"), {"a": 1, "b": 1}, {"Service a is unhealthy!": 1, "Service b is unhealthy!": 1})
-WELL = Episodes(frozenset("b"), {"b": 1}, {**ILL.told, "Service a has recovered": 1})
+ILL = Episodes(frozenset("ab"), {"a": 1, "b": 1}, {"Opened a": 1, "Opened b": 1})
+WELL = Episodes(frozenset("b"), {"b": 1}, {**ILL.told, "Recovered a": 1})
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ WELL = Episodes(frozenset("b"), {"b": 1}, {**ILL.told, "Service a has recovered"
         (replace(WELL, open={}), ["ill, and no alert is open"]),
         (replace(WELL, open={"a": 1, "b": 1}), ["well, and its alert is open"]),
         (replace(WELL, open={"b": 2}), ["more than one alert"]),
-        (replace(WELL, told={**WELL.told, "Service b is unhealthy!": 2}), ["told again in one episode"]),
+        (replace(WELL, told={**WELL.told, "Opened b": 2}), ["told again in one episode"]),
     ],
 )
 def test_each_episode_is_told_and_so_is_its_end(after: Episodes, wrong: list[str]) -> None:
