@@ -20,7 +20,7 @@ HEADER, PASS_HEADER = "X-Live", "X-Live-Pass"
 # How long somebody who was locked out may still see what others see. Who logs out has no cookie any more.
 PASS_SECONDS = 20
 # A shared answer holds nothing of one person: no name, no messages, and no token, which live.js puts into the forms.
-NOBODY = {"user": AnonymousUser(), "messages": (), "csrf_token": "NOTPROVIDED"}
+NOBODY = {"user": AnonymousUser(), "messages": (), "csrf_token": ""}
 MOST_KEPT = 256
 
 Key = tuple[str, str]  # the address; the role and the language
@@ -75,8 +75,10 @@ def _holder(request: HttpRequest) -> str:
 
 
 def _response(request: HttpRequest, answer: Answer) -> HttpResponse:
-    has_it = request.headers.get("If-None-Match") == answer.tag
-    response = HttpResponseNotModified() if has_it else HttpResponse(answer.body)
+    if request.headers.get("If-None-Match", "").removeprefix("W/") == answer.tag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = HttpResponse(answer.body, headers={"Content-Length": str(len(answer.body))})
     response["ETag"], response["Cache-Control"] = answer.tag, "private, no-store"
     return response
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -67,6 +68,15 @@ def caller_in(db: None) -> Callable[[str], Caller]:
         return Caller(user)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def background_work_is_over() -> Iterator[None]:
+    """What a turn of the schedule began in the background ends before the tables are emptied under it."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name in ("rollups", "ledger-check"):
+            thread.join(60)
 
 
 @pytest.fixture

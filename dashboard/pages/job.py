@@ -17,7 +17,7 @@ from dashboard.pages.doors import VERBS, may
 from dashboard.parameters import parameter_form
 from executions import why
 from executions.admin.job_execution import LONG_FIELDS
-from executions.models import Alert, JobExecution
+from executions.models import JobExecution
 from jobs import cron, registry
 from jobs.admin import revisions
 from jobs.admin.display import people, zone_of
@@ -48,7 +48,7 @@ class JobPage(Page):
             "calendar": calendar(year, today=now.astimezone(zone).date()),
             "calendar_words": WORST,
             "next_times": _next_times(job, now),
-            "alerts": Alert.objects.filter(job=job)[:ALERTS],
+            "alerts": job.alerts.all()[:ALERTS],
             "revisions": revisions.lines(job),
             "verbs": [verb for verb in verbs if verb.form is None],
             "pause_form": PAUSE.form() if PAUSE in verbs and PAUSE.form else None,
