@@ -1,5 +1,6 @@
 """The web process. It pools its database connections: under ASGI each request has a thread of its own."""
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
@@ -14,3 +15,6 @@ application = get_asgi_application()
 logs.speak()
 tracing.start()
 tracing.stop_when_asked_to_end()
+# What was loaded for good is not looked through again each time that garbage is collected.
+gc.collect()
+gc.freeze()

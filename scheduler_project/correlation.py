@@ -67,7 +67,7 @@ def _tell(request: HttpRequest, response: HttpResponseBase) -> None:
     milliseconds = round(1000 * (time.monotonic() - request.META["scheduler.began"]))
     about = {"method": request.method, "path": path, "status": response.status_code, "duration_ms": milliseconds}
     logger.log(
-        logging.DEBUG if path.startswith(ASKED_ALL_THE_TIME) else logging.INFO,
+        logging.DEBUG if path.startswith(ASKED_ALL_THE_TIME) or "X-Live" in request.headers else logging.INFO,
         "%s %s: %d in %d ms", request.method, path, response.status_code, milliseconds,
         extra={**about, "user_id": _user_id(request)},
     )  # fmt: skip

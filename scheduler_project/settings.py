@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "scheduler_project.rest.CorrelationMiddleware",
     "scheduler_project.probes.ProbesMiddleware",
+    "dashboard.live_middleware.live_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",

@@ -29,6 +29,13 @@ IDS = ("execution_id", "job_id", "job_name", "attempt", "trace_id", "correlation
 logger = logging.getLogger("tests.of.the.log")
 
 
+@pytest.fixture(autouse=True)
+def nobodys_behalf() -> None:
+    """What a request of another test left bound in this thread is not these lines' business."""
+    log_context.begin()
+    log_context.end_run()
+
+
 # --- One line --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def said() -> Iterator[io.StringIO]:
