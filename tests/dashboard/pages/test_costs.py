@@ -1,7 +1,6 @@
-"""What a page costs: how many questions it asks, however much there is; and none of them reads the whole ledger."""
+"""What a page costs: how many questions it asks, however much there is."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
@@ -12,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from benchmarks import history
 from executions import ids
 from executions.models import JobExecution
-from executions.rollups import rebuilding
 from executions.rollups.totals import totals
 from jobs.models import ScheduledJob
 from tests.factories import FAILED, a_job, a_run, ended, started
@@ -24,8 +22,6 @@ MOST_QUERIES = {
     "/timeline?by=worker&window=1h": 8, "/alerts": 7, "/api/scheduler/dashboard": 9,
 }  # fmt: skip
 MOST_BYTES = 250_000
-# What takes from below no more than is taken from it.
-PASSING_ON = ("Append", "Merge Append", "Nested Loop")
 
 
 @pytest.fixture
@@ -71,41 +67,6 @@ def test_an_admin_pays_no_more_than_a_viewer(someone: Callable[[str], Client], m
     admin, viewer = someone("admin"), someone("viewer")
     for page in ("/", "/jobs", "/executions", "/timeline"):
         assert len(questions(admin, page)) == len(questions(viewer, page)), page
-
-
-def test_no_page_reads_the_whole_ledger(someone: Callable[[str], Client], little: dict[str, str]) -> None:
-    """With scans of a table forbidden, PostgreSQL still makes one where it has no index that it can ask."""
-    rebuilding.rebuild()
-    client, ledger = someone("viewer"), JobExecution._meta.db_table
-    asked = {sql for page in MOST_QUERIES for sql in questions(client, page.format(**little)) if ledger in sql}
-    assert len(asked) > 10
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT indexrelid::regclass::text FROM pg_index WHERE pg_get_expr(indpred, indrelid) ~ 'status'"
-        )
-        of_what_is_open = {name for (name,) in cursor.fetchall()}
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        for sql in asked:
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
-            ((plan,),) = cursor.fetchall()
-            for node in nodes(plan[0]["Plan"], is_limited=False):
-                assert is_narrow(node, of_what_is_open), (sql, node)
-
-
-def is_narrow(node: dict[str, Any], of_what_is_open: set[str]) -> bool:
-    if not str(node.get("Relation Name", "")).startswith(JobExecution._meta.db_table):
-        return True
-    is_by_key = "Index Cond" in node or node["Node Type"] == "Bitmap Heap Scan"
-    is_newest_first = node["is_limited"] and node["Node Type"] == "Index Scan"
-    return is_by_key or node.get("Index Name") in of_what_is_open or is_newest_first
-
-
-def nodes(plan: dict[str, Any], *, is_limited: bool) -> Iterator[dict[str, Any]]:
-    """`is_limited`: what lies above takes the first rows as they come, and then no more."""
-    yield {**plan, "is_limited": is_limited}
-    passes_on = plan["Node Type"] == "Limit" or (is_limited and plan["Node Type"] in PASSING_ON)
-    for below in plan.get("Plans", []):
-        yield from nodes(below, is_limited=passes_on)
 
 
 def test_a_made_up_history_is_as_one_that_has_happened(db: None) -> None:
