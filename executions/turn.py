@@ -40,6 +40,10 @@ def take(lease: Lease | None = None) -> int:
     return fired
 
 
+def name(action: Callable[[], object]) -> str:
+    return f"{action.__module__}.{action.__qualname__}"
+
+
 def _rescue() -> None:
     if watch.seconds() >= rescue.WATCHED_FOR_SECONDS:
         rescue.close_lost()
@@ -61,13 +65,12 @@ def _stop_deaf() -> None:
 
 def _every(seconds: float, action: Callable[[], object]) -> None:
     """Do it when this process last did so `seconds` ago or longer. What goes wrong in it does not end the turn."""
-    name = f"{action.__module__}.{action.__qualname__}"
-    if time.monotonic() - _last_done.get(name, float("-inf")) < seconds:
+    if time.monotonic() - _last_done.get(name(action), float("-inf")) < seconds:
         return
-    _last_done[name] = time.monotonic()
+    _last_done[name(action)] = time.monotonic()
     try:
         action()
     except Error:
         raise
     except Exception:
-        logger.exception("%s failed; it is tried again in %s s.", name, seconds)
+        logger.exception("%s failed; it is tried again in %s s.", name(action), seconds)

@@ -87,10 +87,9 @@ def test_a_run_that_fails_or_is_lost_after_it_was_asked_to_stop_is_not_tried_aga
     assert len(rows_of(job)) == 1
 
 
-def test_a_turn_gives_up_on_late_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_gives_up_on_late_starts() -> None:
     run = due_run(a_job(start_deadline_seconds=60))
     wait(run, 90)
-    monkeypatch.setattr(turn, "_last_done", {})
     turn.take()
     assert again(run).status == ExecutionStatus.MISSED
 
