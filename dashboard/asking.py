@@ -1,25 +1,30 @@
 """Questions that may never be answered: each is asked in a thread of its own, and waited for only so long."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from django.db import connection
 
-_asked: dict[str, Future[Any]] = {}
+# From then on a question counts as lost: who asks next begins anew, and need not wait for what may never come.
+LOST_AFTER_SECONDS = 10.0
+
+_asked: dict[str, tuple[float, Future[Any]]] = {}
 _asking = threading.Lock()
 
 
 def ask(name: str, question: Callable[[], Any]) -> Future[Any]:
     """Begin to ask; whoever asks by the same name meanwhile gets the same answer.
 
-    So a part that hangs holds one thread, however often somebody looks. The thread's database connection ends with it.
+    So a part that hangs holds few threads, however often somebody looks. A thread's database connection ends with it.
     """
     with _asking:
-        answer = _asked.get(name)
-        if answer is None or answer.done():
-            answer = _asked[name] = Future()
+        asked_at, answer = _asked.get(name, (0.0, None))
+        if answer is None or answer.done() or time.monotonic() - asked_at > LOST_AFTER_SECONDS:
+            answer = Future()
+            _asked[name] = time.monotonic(), answer
             threading.Thread(target=_answer, args=(question, answer), name=f"ask-{name}", daemon=True).start()
     return answer
 

@@ -1,5 +1,7 @@
 """Health: who is asked, what is said, and that a part that hangs does not hang the answer."""
 
+import socket
+import threading
 import time
 import uuid
 from datetime import timedelta
@@ -16,6 +18,7 @@ from jobs.clock import database_now
 from jobs.models import ScheduledJob
 from scheduler_project.health import parts, remarks
 from scheduler_project.health.facts import gather
+from scheduler_project.local.process import eventually
 from tests.factories import SOMEBODY, a_job, a_run
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +94,21 @@ def test_without_a_database_it_is_unhealthy_but_lives(client, monkeypatch):
 
 
 @over_http
-def test_a_database_that_hangs_does_not_hang_the_answer(client):
-    """Somebody has locked what is asked for."""
+def test_a_database_that_takes_the_call_and_says_nothing_does_not_hang_the_answer(client, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setitem(connections.settings["default"], "HOST", "127.0.0.1")
+        monkeypatch.setitem(connections.settings["default"], "PORT", str(deaf.getsockname()[1]))
+        started = time.monotonic()
+        answer = client.get("/health/ready")
+        took = time.monotonic() - started
+    assert (answer.status_code, answer.content.decode().splitlines()[0]) == (503, "Unhealthy")
+    assert "no answer within 2 seconds" in answer.content.decode()
+    assert took < parts.ANSWER_SECONDS + 1
+    assert eventually(lambda: not any(thread.name.startswith("ask-health") for thread in threading.enumerate()), 60)
+
+
+@over_http
+def test_a_table_that_is_locked_does_not_hang_the_answer_nor_take_the_pages_away(client):
     with connections["default"].cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("LOCK executions_beatlease")
@@ -102,8 +118,8 @@ def test_a_database_that_hangs_does_not_hang_the_answer(client):
         finally:
             took = time.monotonic() - started
             cursor.execute("ROLLBACK")
-    assert [answer.status_code for answer in answers] == [503, 503]
-    assert "no answer within 2 seconds" in answers[1].content.decode()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[1].content.decode().startswith("Degraded\nWhat the database knows cannot be read just now: no answer")
     assert took < 2 * parts.ANSWER_SECONDS + 1
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from django.db import Error
+from django.db import Error, connection
 from django.utils.translation import gettext as _
 
 from dashboard import asking
@@ -30,17 +30,32 @@ class Part:
 def look() -> list[Part]:
     """Without the database nothing works. Without broker, beat or workers pages and API do, and say why."""
     until = time.monotonic() + ANSWER_SECONDS
-    facts, broker = asking.ask("health facts", gather), asking.ask("health broker", reach.broker)
-    return [*_of_database(facts, until), _of_broker(broker, until)]
+    database, broker = asking.ask("health database", _knock), asking.ask("health broker", reach.broker)
+    facts, its_database = asking.ask("health facts", gather), _of_database(database, until)
+    is_there = its_database.status == HEALTHY
+    return [its_database, *(_of_facts(facts, until) if is_there else []), _of_broker(broker, until)]
 
 
-def _of_database(asked: Future[Facts], until: float) -> Iterator[Part]:
+def _knock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _of_database(asked: Future[None], until: float) -> Part:
+    try:
+        asking.within(until - time.monotonic(), asked)
+    except (Error, TimeoutError) as fault:
+        return Part("database", UNHEALTHY, _("The database cannot be reached: %s") % _line(fault))
+    return Part("database")
+
+
+def _of_facts(asked: Future[Facts], until: float) -> Iterator[Part]:
+    """A table that somebody has locked, or a slow count, is no reason to take the pages away."""
     try:
         facts = asking.within(until - time.monotonic(), asked)
     except (Error, TimeoutError) as fault:
-        yield Part("database", UNHEALTHY, _("The database cannot be reached: %s") % _line(fault))
+        yield Part("facts", DEGRADED, _("What the database knows cannot be read just now: %s") % _line(fault))
         return
-    yield Part("database")
     for name, say in remarks.OF.items():
         reason = say(facts)
         yield Part(name, DEGRADED if reason else HEALTHY, reason)
