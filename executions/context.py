@@ -31,6 +31,7 @@ class RunContext:
         self.parameters: Any = parameters
         self.run_id: uuid.UUID = execution.id
         self.reference_time: datetime = execution.reference_time
+        self.attempt: int = execution.retry_attempt
         self.dry_run: bool = getattr(parameters, "dry_run", False)
         self.gateways = gateways
         self.state = StateStore(execution.job_id)

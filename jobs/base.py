@@ -54,6 +54,7 @@ class JobContext(Protocol[P]):
     run_id: UUID  # of the execution
     reference_time: datetime  # UTC: the due time this run stands for, else the moment somebody asked for it
     dry_run: bool
+    attempt: int  # 0: the first; a later one finds done what those before it did
     gateways: "Gateways"  # the outside worlds, built from the settings
 
     def log(self, message: str, *, level: str = "INFO") -> None:

@@ -80,8 +80,11 @@ def stop_if_too_many(context: JobContext[L], found: int, what: str) -> None:
 def watch(context: JobContext[P], result: Mapping[str, Any], bounds: Bounds, **figures: float) -> dict[str, Any]:
     """The result, with `warnings` about what is far outside. The last step of a run that has done all its work.
 
-    `figures`: by name, `expired_tokens=12`; the name is spoken with blanks, and kept from run to run.
+    `figures`: by name, `expired_tokens=12`; the name is spoken with blanks, and kept from run to run. Those of a
+    further attempt are passed over: an earlier one may have done a part, and died before it could say how much.
     """
+    if context.attempt:
+        return dict(result)
     named = {name.replace("_", " "): value for name, value in figures.items()}
     warnings = compare(context, named, bounds)
     keep(context, named)

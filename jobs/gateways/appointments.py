@@ -60,12 +60,12 @@ class AppointmentBook:
         return self._appointments(self.database.rows(self._select(self._columns(), condition)))
 
     def mark(self, ids: Collection[str]) -> set[str]:
-        """Set the mark where it is not set; return the ids where this did it."""
+        """Set the mark where it is not set; return the ids where this did it. What somebody holds is passed over."""
         if not ids:
             return set()
         query = sql.SQL(
-            "UPDATE {table} SET {mark} = {set}{stamping} WHERE {one_of} AND {mark} {unset} AND {counts}"
-            " RETURNING {id}::text"
+            "UPDATE {table} SET {mark} = {set}{stamping} WHERE {id} IN (SELECT {id} FROM {table}"
+            " WHERE {one_of} AND {mark} {unset} AND {counts} FOR UPDATE SKIP LOCKED) RETURNING {id}::text"
         ).format(**self._words(ids), set=self.mapping.reminder_mark.set, unset=self.mapping.reminder_mark.is_unset)
         return {row[0] for row in self.database.rows(query)}
 

@@ -70,9 +70,12 @@ class Offers:
     def currency(self) -> sql.Composed:
         return sql.SQL("upper(trim({}))").format(self.table["currency"])
 
-    def count_groups(self) -> int:
-        query = sql.SQL("SELECT count(*) FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS groups")
-        return int(self.database.value(query.format(self._key, self.table.identifier, self.can_be_asked)))
+    def count_all(self) -> tuple[int, int]:
+        """How many vehicles can be asked about, and in how many groups they are."""
+        asked = sql.SQL("FROM {} WHERE {}").format(self.table.identifier, self.can_be_asked)
+        vehicles = self.database.value(sql.SQL("SELECT count(*) {}").format(asked))
+        groups = sql.SQL("SELECT count(*) FROM (SELECT DISTINCT {} {}) AS groups").format(self._key, asked)
+        return int(vehicles), int(self.database.value(groups))
 
     def count_others(self) -> int:
         """Active vehicles that no question can be asked about: a word of it is missing, or is none of the market's."""

@@ -68,9 +68,13 @@ class Listings:
         return _listings(self.database.rows(self._select(self._listing_columns(), condition) + page))
 
     def expire(self, ids: Collection[str], before: datetime) -> list[str]:
-        """Write the status of an expired listing where it is still due; return the ids of those that this changed."""
+        """Write the status of an expired listing where it is still due; return the ids of those that this changed.
+
+        A row that somebody holds is passed over: waiting for it would keep those before it locked as long.
+        """
         query = sql.SQL(
-            "UPDATE {table} SET {status} = {expired}{stamping} WHERE {one_of} AND {due} RETURNING {id}::text"
+            "UPDATE {table} SET {status} = {expired}{stamping} WHERE {id} IN"
+            " (SELECT {id} FROM {table} WHERE {one_of} AND {due} FOR UPDATE SKIP LOCKED) RETURNING {id}::text"
         ).format(
             table=self.table.identifier,
             id=self.table["id"],

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import Field
 
 from jobs import business_days, guardrails, letters
-from jobs.base import Job, JobContext
+from jobs.base import Job, JobContext, JobError
 from jobs.deliveries import Deliveries
 from jobs.failpoints import failpoint
 from jobs.gateways.appointments import Appointment, AppointmentBook
@@ -52,7 +52,7 @@ class _Reminders:
         self, context: JobContext[SendReminderEmailsParameters], book: AppointmentBook, day: date, total: int
     ) -> None:
         self.context, self.book, self.day, self.total = context, book, day, total
-        self.figures: dict[str, Any] = {"day": day.isoformat(), "past": 0, "knownBefore": 0}
+        self.figures: dict[str, Any] = {"day": day.isoformat(), "past": 0, "knownBefore": 0, "held": 0}
         self.deliveries = Deliveries(context, self.figures)
         self.now: datetime = timezone.now()
         self.handled = 0
@@ -67,7 +67,10 @@ class _Reminders:
             self._remind(batch)
         if known := self.figures["knownBefore"]:
             self.context.log(f"{known} were refused before, or are in the hands of another run")
-        return self.deliveries.finish()
+        result = self.deliveries.finish()
+        if held := self.figures["held"]:  # tomorrow is too late for them
+            raise JobError(f"{held} appointments were held by somebody: another attempt reminds of them", result=result)
+        return result
 
     def _finish_what_others_began(self) -> None:
         """Marked by a run that is over, and not sent: sent now, if it is about this day.
@@ -91,6 +94,7 @@ class _Reminders:
         ours = [each for each in upcoming if _subject(each) in claimed]
         self.figures["knownBefore"] += len(upcoming) - len(ours)
         marked = self.book.mark([each.id for each in ours])
+        self.figures["held"] += len(ours) - len(marked)
         failpoint("reminders.after_mark")
         self.context.messages.release(_subject(each) for each in ours if each.id not in marked)
         self._handled(len(batch) - len(marked))

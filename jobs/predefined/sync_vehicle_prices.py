@@ -41,7 +41,8 @@ class SyncVehiclePricesJob(Job[SyncVehiclePricesParameters]):
     def execute(self, context: JobContext[SyncVehiclePricesParameters]) -> Mapping[str, Any]:
         width = context.parameters.mileage_band
         with context.gateways.suggested_prices.open(band_width=width) as prices:
-            total, skipped = prices.offers.count_groups(), prices.offers.count_others()
+            vehicles, total = prices.offers.count_all()
+            skipped = prices.offers.count_others()
             context.log(f"{total} questions about active vehicles, in mileage bands of {width} km")
             if skipped:
                 context.log(
@@ -49,7 +50,7 @@ class SyncVehiclePricesJob(Job[SyncVehiclePricesParameters]):
                     " has no word that the market-price service knows",
                     level="WARNING",
                 )
-            guardrails.stop_if_too_many(context, total, "groups of vehicles")
+            guardrails.stop_if_too_many(context, vehicles, "vehicles")
             if context.dry_run:
                 return {"asked": 0, "wouldAsk": total, "skipped": skipped}
             context.gateways.prices.check()

@@ -1,6 +1,6 @@
 """UpdateVehicleListingStatusJob: marks active listings that are too old as expired and tells each seller once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,7 +60,7 @@ class _Expiry:
         total: int,
     ) -> None:
         self.context, self.listings, self.before, self.total = context, listings, before, total
-        self.figures = {"expired": 0, "days": context.parameters.days}
+        self.figures = {"expired": 0, "left": 0, "days": context.parameters.days}
         self.deliveries = Deliveries(context, self.figures)
         self.deliveries.counts["withoutAddress"] = 0
         self.handled = 0
@@ -77,6 +77,8 @@ class _Expiry:
             after = batch[-1].id
             self._expire(batch)
         self.context.log(f"{self.figures['expired']} listings expired")
+        if left := self.figures["left"]:
+            self.context.log(f"{left} were held or renewed by somebody meanwhile: the next run looks at them again")
         return self.deliveries.finish()
 
     def _tell_what_others_left(self) -> None:
@@ -93,18 +95,22 @@ class _Expiry:
         """
         messages, by_id = self.context.messages, {listing.id: listing for listing in batch}
         if not self.context.parameters.notify_sellers:
-            self.figures["expired"] += len(self.listings.expire(by_id, self.before))
+            self._count(by_id, self.listings.expire(by_id, self.before))
             return self._handled(len(batch))
         subjects = [_subject(listing) for listing in batch]
         claimed = messages.claim(subjects)
         due = {subject.id for subject in claimed | messages.settled(subjects)}
         changed = self.listings.expire(due, self.before)
         failpoint("listings.after_batch")
-        self.figures["expired"] += len(changed)
+        self._count(due, changed)
         ours = [by_id[key] for key in changed if _subject(by_id[key]) in claimed]
         messages.release(claimed - {_subject(listing) for listing in ours})
         self._handled(len(batch) - len(ours))
         return self._tell(ours)
+
+    def _count(self, due: Collection[str], changed: Collection[str]) -> None:
+        self.figures["expired"] += len(changed)
+        self.figures["left"] += len(due) - len(changed)
 
     def _handled(self, count: int) -> None:
         self.handled += count

@@ -133,9 +133,12 @@ class Play:
         return play
 
     def _repeated(self, row: Row, kills: int, play: Action) -> Row:
+        fruitless = 0  # in a row: some attempts are over before their kill comes
         while row.kills < kills and row.is_right:
+            before = row.kills
             self._run(row, play)
-            if row.runs - row.kills > FRUITLESS_RUNS:
+            fruitless = fruitless + 1 if row.kills == before else 0
+            if fruitless > FRUITLESS_RUNS:
                 row.broken.append(f"nothing dies there: {row.kills} kills in {row.runs} runs")
         return row
 

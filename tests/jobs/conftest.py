@@ -88,11 +88,11 @@ def run_job(db: None) -> Callable[..., Ran]:
     """
     jobs: dict[str, ScheduledJob] = {}
 
-    def run(job_type: str, *, at: datetime | None = None, **parameters: Any) -> Ran:
+    def run(job_type: str, *, at: datetime | None = None, attempt: int = 0, **parameters: Any) -> Ran:
         job = jobs.get(job_type) or a_job(job_type, job_type=job_type, parameters=parameters, overlap_policy="Allow")
         jobs[job_type] = job.redefine(by=job.created_by_user_id, parameters=parameters)
         execution = started(jobs[job_type])
-        execution.scheduled_for = at
+        execution.scheduled_for, execution.retry_attempt = at, attempt
         output = RunOutput(execution)
         outcome = JobExecutor(Claim(execution, output)).execute()
         text = output.close()

@@ -122,8 +122,8 @@ def sweep(settings: Any, run_job: Run) -> Any:
     SweepJob.wrote.clear()
     days = iter(range(1_000))
 
-    def run(found: int, *, at: datetime | None = None, **parameters: Any) -> Ran:
-        return run_job("SweepJob", at=at or NOW + next(days) * DAY, found=found, **parameters)
+    def run(found: int, *, at: datetime | None = None, attempt: int = 0, **parameters: Any) -> Ran:
+        return run_job("SweepJob", at=at or NOW + next(days) * DAY, attempt=attempt, found=found, **parameters)
 
     yield run
     registry._by_name.cache_clear()
@@ -187,6 +187,13 @@ def test_a_further_attempt_of_a_run_counts_once(sweep: Any) -> None:
     for found in (5, 6, 7):
         sweep(found, at=NOW)
     assert kept() == [7]
+
+
+def test_what_a_further_attempt_did_is_a_part_and_neither_told_of_nor_usual(sweep: Any) -> None:
+    for _day in range(3):
+        sweep(1_000)
+    assert "warnings" not in sweep(0, attempt=1).result
+    assert kept() == [1_000] * 3 and alerts() == []
 
 
 # --- maxAffected -----------------------------------------------------------------------------------------------------

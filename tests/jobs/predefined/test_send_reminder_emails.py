@@ -215,6 +215,20 @@ def test_a_service_that_takes_nothing_is_left_alone_and_nothing_stays_marked(
     assert run_job(JOB).result["sent"] == 10
 
 
+def test_an_appointment_that_somebody_holds_is_left_to_another_attempt_and_the_others_are_sent(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]
+) -> None:
+    held, _free = appointment(okla, "ana@example.com"), appointment(okla, "luis@example.com")
+    table = okla["appointments"]
+    with okla.connect(table.service) as connection, connection.transaction():
+        connection.execute(f"SELECT 1 FROM {table} WHERE {table['id']} = %s FOR UPDATE", [held])
+        ran = run_job(JOB)
+        assert (ran.status, ran.outcome.can_retry, ran.result["sent"]) == ("Failed", True, 1)
+        assert "1 appointments were held by somebody" in str(ran.outcome.error_message)
+    assert run_job(JOB).result["sent"] == 1
+    assert sorted(each["to"] for each in notifications.asked) == ["ana@example.com", "luis@example.com"]
+
+
 def test_without_a_way_to_send_nothing_is_marked_and_the_variable_is_named(
     okla: Okla, configured: Callable[..., None], run_job: Callable[..., Ran]
 ) -> None:

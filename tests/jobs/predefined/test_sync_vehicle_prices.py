@@ -181,6 +181,16 @@ def test_a_price_that_somebody_holds_does_not_hold_up_the_others(
     assert run_job(JOB, **FAST).result["updated"] == 1
 
 
+def test_the_limit_is_one_of_vehicles_however_few_questions_are_asked_about_them(
+    okla: Okla, market: Market, run_job: Callable[..., Ran]
+) -> None:
+    vehicle(okla), vehicle(okla)
+    stopped = run_job(JOB, maxAffected=1, **FAST)
+    assert (stopped.status, stopped.result) == ("Failed", {"found": 2, "maxAffected": 1})
+    assert market.asked == []
+    assert run_job(JOB, maxAffected=2, **FAST).result["updated"] == 2
+
+
 def test_retry_after_is_obeyed(okla: Okla, market: Market, run_job: Callable[..., Ran]) -> None:
     vehicle(okla)
     market.scripted.append(Response("slow down", 429, {"Retry-After": "0"}))

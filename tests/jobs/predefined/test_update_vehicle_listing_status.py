@@ -151,6 +151,21 @@ def test_two_runs_at_once_expire_and_tell_everything_once(
     assert len(notifications.asked) == 4
 
 
+@pytest.mark.parametrize("notify_sellers", [True, False])
+def test_a_listing_that_somebody_holds_does_not_hold_up_the_others(
+    okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran], notify_sellers: bool
+) -> None:
+    held, _free = (vehicle(okla, seller(okla, f"{name}@example.com")) for name in ("ana", "luis"))
+    table = okla["vehicles"]
+    with okla.connect(table.service) as connection, connection.transaction():
+        connection.execute(f"SELECT 1 FROM {table} WHERE {table['id']} = %s FOR UPDATE", [held])
+        ran = run_job(JOB, notifySellers=notify_sellers)
+        assert (ran.status, ran.result["expired"], ran.result["left"]) == ("Completed", 1, 1)
+        assert [each["to"] for each in notifications.asked] == ["luis@example.com"] * notify_sellers
+    ran = run_job(JOB, notifySellers=notify_sellers)
+    assert (ran.result["expired"], ran.result["left"], ran.result["sent"]) == (1, 0, int(notify_sellers))
+
+
 def test_sellers_need_not_be_told(okla: Okla, notifications: NotificationPeer, run_job: Callable[..., Ran]) -> None:
     vehicle(okla, seller(okla, "ana@example.com"))
     ran = run_job(JOB, notifySellers=False)
