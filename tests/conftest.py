@@ -18,6 +18,11 @@ from scheduler_project.identity.models import ApiToken, User
 API = "/api/scheduler"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+
+
 class Caller:
     """Somebody with an API token, or without one, who speaks JSON. Paths are below /api/scheduler."""
 
