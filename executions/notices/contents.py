@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Case, Value, When
 from django.db.models.functions import Left
 
-from executions.enums import NoticeKind, NoticeState
+from executions.enums import NoticeKind, NoticeState, Severity
 from executions.models import JobExecution, Notice
 from executions.notices.parcels import Parcel
 
@@ -26,9 +27,9 @@ class Item:
 
 
 def of(parcel: Parcel, *, most: int) -> list[Item]:
-    """The newest `most` of the parcel, the newest first."""
-    rows = parcel.rows.select_related("alert__job", "job").order_by("-id")[:most]
-    notices = list(rows)
+    """As many of the parcel's notices as `most`: what is critical first, then the newest."""
+    is_critical = Case(When(alert__severity=Severity.CRITICAL, then=Value(0)), default=Value(1))
+    notices = list(parcel.rows.select_related("alert__job", "job").order_by(is_critical, "-id")[:most])
     runs = _runs(notices)
     untold = _untold(parcel, notices)
     return [_item(notice, runs, is_news=notice.alert_id in untold) for notice in notices]

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CHANNELS = (Channel.WEBHOOK, Channel.ADMINISTRATORS, Channel.EMAIL)
 # Of one channel in one call: the others, and what else the caller does, have their turn too.
 MOST_SECONDS = 20.0
-# One recipient's mailbox may be ill. When a second one cannot be reached either, it is the channel.
+# A recipient's mailbox may be ill. When a second one cannot be reached either, and nobody was, it is the channel.
 FAILURES_IN_A_ROW = 2
 
 
@@ -62,7 +62,7 @@ def _serve(channel: Channel) -> int:
             logger.warning("A message on the channel %s can never be sent: %s", channel.value, fault)
         else:
             failures += 1
-            _put_off(parcel, fault, is_channel=failures == FAILURES_IN_A_ROW)
+            _put_off(parcel, fault, is_channel=failures == FAILURES_IN_A_ROW and not sent)
     return sent
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
@@ -56,6 +57,14 @@ def _heirs(alert: Alert, told: list[Notice] | None) -> list[Recipient]:
     return [
         Recipient(Channel(notice.channel), notice.recipient) for notice in told if notice.state != NoticeState.REFUSED
     ]
+
+
+def fall_back(alert_ids: Sequence[UUID | None]) -> None:
+    """Those of these alerts of which no person will hear go to the administrators: none of their addresses works."""
+    heard = Notice.objects.filter(kind=NoticeKind.OPENED, alert=OuterRef("pk"), channel=Channel.EMAIL)
+    alone = Alert.objects.filter(~Exists(heard.exclude(state=NoticeState.REFUSED)), id__in=filter(None, alert_ids))
+    administrators = [Recipient(Channel.ADMINISTRATORS)]
+    _add(row for alert in alone for row in _of_alert(alert, NoticeKind.OPENED, administrators))
 
 
 # --- Runs that finally failed ----------------------------------------------------------------------------------------

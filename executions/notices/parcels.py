@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from executions import sessions
-from executions.enums import Channel, NoticeKind, NoticeState
+from executions.enums import Channel, NoticeKind, NoticeState, Severity
 from executions.models import Alert, Notice
-from executions.notices import rhythm
+from executions.notices import outbox, rhythm
 from executions.notices.outbox import UNDER_WAY
 from executions.output import storable
 from jobs.clock import database_now
 
 # Renewed while a message is on its way (`holding`): so long it is waited for whoever sends it and is not heard of.
 CLAIM = timedelta(seconds=60)
-MOST_IN_ONE = {Channel.WEBHOOK: 500}
+MOST_IN_ONE = {Channel.WEBHOOK: 500, Channel.EMAIL: 10_000, Channel.ADMINISTRATORS: 10_000}
 LOOK_BACK = 2 * rhythm.WITHIN
 ERROR_MAX_LENGTH = 1_000
 
@@ -50,7 +50,8 @@ class Parcel:
     @property
     def rows(self) -> QuerySet[Notice]:
         """While they are in our hands."""
-        return Notice.objects.filter(id__in=self.notice_ids, message_id=self.message_id)
+        between = (self.notice_ids[0], self.notice_ids[-1])  # as many ids as in a digest are a query of their own
+        return Notice.objects.filter(id__range=between, message_id=self.message_id)
 
 
 # --- Taking ----------------------------------------------------------------------------------------------------------
@@ -61,10 +62,9 @@ def are_any_due() -> bool:
 
 def claim(channel: Channel) -> Parcel | None:
     """The next message of this channel that is due, for this process alone; None when none is."""
-    if not _is_resting(channel):
-        for lead_id in _leads(channel):
-            if parcel := _claim(lead_id):
-                return parcel
+    for lead_id in _leads(channel, only_untried=_is_resting(channel)):
+        if parcel := _claim(lead_id):
+            return parcel
     return None
 
 
@@ -74,10 +74,19 @@ def claim_test(channel: Channel) -> Parcel | None:
     return _claim(lead_id) if lead_id else None
 
 
-def _leads(channel: Channel) -> list[int]:
-    """The oldest notice of each recipient for whom nothing is under way and nothing rests."""
-    by_recipient = _ordinary(channel).values("recipient").annotate(lead=Min("id"), due_at=Max("next_try_at"))
-    return list(by_recipient.filter(due_at__lte=Now()).order_by("lead").values_list("lead", flat=True))
+def _leads(channel: Channel, *, only_untried: bool) -> list[int]:
+    """The oldest notice of each recipient for whom nothing is under way and nothing rests.
+
+    What is critical comes first, and last whom nobody could reach so far: ill mailboxes are in nobody's way.
+    `only_untried`: while the channel rests, it is asked again for those alone whom it has not failed yet.
+    """
+    by_recipient = _ordinary(channel).values("recipient").annotate(
+        lead=Min("id"), due_at=Max("next_try_at"), most_tries=Max("tries"),
+        critical=Count("id", filter=_IS_CRITICAL), failed=Count("id", filter=~Q(last_error="")),
+    )  # fmt: skip
+    due = by_recipient.filter(due_at__lte=Now(), **({"failed": 0} if only_untried else {}))
+    is_critical = Case(When(critical__gt=0, then=Value(0)), default=Value(1))
+    return list(due.order_by("most_tries", is_critical, "lead").values_list("lead", flat=True))
 
 
 def _is_resting(channel: Channel) -> bool:
@@ -104,15 +113,31 @@ def _claim(lead_id: int) -> Parcel | None:
 def _chosen(lead: Notice) -> list[Notice]:
     if lead.kind == NoticeKind.TEST:
         return [lead]
-    # Nobody is waited for: whoever has locked one of them is about to settle it.
-    rows = _ordinary(lead.channel).filter(recipient=lead.recipient).select_for_update(skip_locked=True)
-    waiting, now = list(rows.order_by("id")), database_now()
-    if any(row.next_try_at > now for row in waiting):
+    waiting, now = _ordinary(lead.channel).filter(recipient=lead.recipient), database_now()
+    known = waiting.aggregate(
+        count=Count("id"), oldest=Min("created_at"), newest=Max("created_at"), due_at=Max("next_try_at"),
+        critical=Count("id", filter=_IS_CRITICAL),
+    )  # fmt: skip
+    if known["due_at"] > now:
         return []  # somebody has been quicker
-    if begun := next((row.message_id for row in waiting if row.message_id), None):
-        return [row for row in waiting if row.message_id == begun]  # the same message again, and nothing else in it
-    count = rhythm.count_to_tell([row.created_at for row in waiting], told=_told(lead), now=now)
-    return waiting[: min(count, MOST_IN_ONE.get(Channel(lead.channel), count))]
+    if begun := waiting.exclude(message_id=None).values_list("message_id", flat=True).first():
+        return _locked(waiting.filter(message_id=begun))  # the same message again, and nothing else in it
+    told = [] if lead.channel == Channel.WEBHOOK else _told(lead)  # a program does not mind how many it gets
+    crowd = rhythm.Crowd(known["count"], known["oldest"], known["newest"])
+    if count := rhythm.count_to_tell(crowd, told=told, now=now):
+        return _locked(waiting, most=min(count, MOST_IN_ONE[Channel(lead.channel)]))
+    # Nothing holds up what is critical: neither the limit for a recipient nor others that may be told with it.
+    return _locked(waiting.filter(_IS_CRITICAL), most=MOST_IN_ONE[Channel(lead.channel)]) if known["critical"] else []
+
+
+def _locked(rows: QuerySet[Notice], *, most: int | None = None) -> list[Notice]:
+    """What is critical first, then the oldest; in the order of their ids.
+
+    Nobody is waited for: whoever has locked one of them is about to settle it.
+    """
+    is_critical = Case(When(_IS_CRITICAL, then=Value(0)), default=Value(1))
+    chosen = rows.order_by(is_critical, "id").select_for_update(skip_locked=True, of=("self",))[:most]
+    return sorted(chosen, key=lambda row: row.id)
 
 
 def _told(lead: Notice) -> list[datetime]:
@@ -151,9 +176,13 @@ def told(parcel: Parcel) -> None:
 
 
 def refused(parcel: Parcel, reason: str) -> None:
-    """It can never be sent as it is."""
-    waiting = parcel.rows.filter(state=NoticeState.WAITING)
-    waiting.update(state=NoticeState.REFUSED, last_error=_bounded(reason))
+    """It can never be sent as it is. An alert that by that reaches nobody of its own is the administrators' to know."""
+    with transaction.atomic():
+        waiting = parcel.rows.filter(state=NoticeState.WAITING)
+        alerts = list(waiting.filter(kind=NoticeKind.OPENED).values_list("alert_id", flat=True))
+        waiting.update(state=NoticeState.REFUSED, last_error=_bounded(reason))
+        if parcel.channel == Channel.EMAIL:
+            outbox.fall_back(alerts)
 
 
 def failed(parcel: Parcel, reason: str, *, may_be_told: bool, pause: timedelta) -> None:
@@ -202,3 +231,4 @@ def _bounded(reason: str) -> str:
 
 
 _REPEATABLE = Q(kind=NoticeKind.OPENED) | Q(channel=Channel.WEBHOOK)
+_IS_CRITICAL = Q(kind=NoticeKind.OPENED, alert__severity=Severity.CRITICAL)

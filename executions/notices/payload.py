@@ -18,7 +18,7 @@ MESSAGE_MAX_UNITS, DIGEST_MESSAGE_MAX_UNITS = 4_000, 500
 
 def of(parcel: Parcel) -> dict[str, Any]:
     with translation.override(LANGUAGE):
-        items = contents.of(parcel, most=len(parcel.notice_ids))[::-1]
+        items = sorted(contents.of(parcel, most=len(parcel.notice_ids)), key=lambda item: item.notice.id)
         if not parcel.is_digest:
             return _of(items[0], most=MESSAGE_MAX_UNITS)
         return {

@@ -1,6 +1,7 @@
 """When the next message may go: pauses after failures, digests of many, and a limit for each recipient. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 900.0
@@ -25,19 +26,28 @@ def pause_seconds(
     return max(pause * (1 + JITTER * jitter), min(wanted_seconds or 0.0, LONGEST_PAUSE_SECONDS))
 
 
-def count_to_tell(created: Sequence[datetime], *, told: Sequence[datetime], now: datetime) -> int:
-    """How many of the notices that wait for a recipient, made at these times, the next message tells; 0: not yet.
+@dataclass(frozen=True)
+class Crowd:
+    """What waits for a recipient: how many notices, and when the oldest and the newest of them were made."""
+
+    count: int
+    oldest: datetime
+    newest: datetime
+
+
+def count_to_tell(waiting: Crowd, *, told: Sequence[datetime], now: datetime) -> int:
+    """How many of the notices that wait for a recipient the next message tells; 0: not yet.
 
     `told`: when the last messages to that recipient went, the newest first.
     """
     if is_flooded(told, now):
         return 0
     if _was_flooded(told):
-        return len(created)
-    if len(created) <= MOST_SINGLY:
-        return min(len(created), 1)
-    is_complete = now - max(created) >= QUIET_FOR or now - min(created) >= LONGEST_WAIT
-    return len(created) if is_complete else 0
+        return waiting.count
+    if waiting.count <= MOST_SINGLY:
+        return min(waiting.count, 1)
+    is_complete = now - waiting.newest >= QUIET_FOR or now - waiting.oldest >= LONGEST_WAIT
+    return waiting.count if is_complete else 0
 
 
 def is_flooded(told: Sequence[datetime], now: datetime) -> bool:

@@ -65,7 +65,7 @@ def digest_lines(items: Sequence[Item]) -> list[str]:
 
 
 def and_more(count: int) -> str:
-    return _("and %(count)d more, which came earlier") % {"count": count}
+    return _("and %(count)d more") % {"count": count}
 
 
 def clock(instant: datetime | None, job: ScheduledJob | None = None) -> str:

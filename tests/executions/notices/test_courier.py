@@ -94,8 +94,9 @@ def test_when_two_recipients_cannot_be_reached_the_others_rest_too(service: Serv
     courier.deliver()
     assert sorted(Notice.objects.values_list("tries", flat=True)) == [0, 0, 0, 1, 1]
     alerts(1, job=a_job("f", notification_emails=["f@example.com"]))
-    courier.deliver()
-    assert sum(Notice.objects.values_list("tries", flat=True)) == 2
+    for _again in range(2):  # asked once for the new one, whom it has not failed yet
+        courier.deliver()
+    assert sum(Notice.objects.values_list("tries", flat=True)) == 3
     service.server.start()
     assert deliver_for(30) == 6
 
@@ -110,6 +111,35 @@ def test_one_full_mailbox_holds_up_nobody_else(postbox: Postbox) -> None:
     assert (row.state, row.tries) == (WAITING, 1) and "mailbox full" in row.last_error
     postbox.replies.clear()
     assert deliver_for(30) == 1
+
+
+def test_two_full_mailboxes_hold_up_nobody_else_however_long_they_are_full(postbox: Postbox) -> None:
+    for name in ("full", "stuffed"):
+        postbox.replies[f"{name}@example.com"] = "452 4.2.2 mailbox full"
+        alerts(1, job=a_job(name, notification_emails=[f"{name}@example.com"]))
+    assert deliver_for(600) == 0
+    alerts(1, job=a_job("b", notification_emails=["ana@example.com"]))
+    assert courier.deliver() == 1  # though the channel rests: nobody has failed to reach that one
+    for name in "cd":
+        alerts(1, job=a_job(name, notification_emails=[f"{name}@example.com"]))
+        deliver_for(30)
+    assert postbox.recipients == ["ana@example.com", "c@example.com", "d@example.com"]
+    assert Notice.objects.filter(state=WAITING).count() == 2
+    postbox.replies.clear()
+    assert deliver_for(900) == 2
+
+
+def test_an_alert_that_none_of_its_addresses_takes_goes_to_the_administrators(postbox: Postbox) -> None:
+    for name in ("ana", "luis"):
+        postbox.replies[f"{name}@example.com"] = "550 5.7.1 relaying denied"
+    postbox.replies["luis@example.com"] = "452 4.2.2 mailbox full"
+    alerts(1, job=a_job("Prices", notification_emails=["ana@example.com", "luis@example.com"]))
+    courier.deliver()
+    assert states() == {REFUSED: 1, WAITING: 1}  # one of them may still hear of it
+    postbox.replies["luis@example.com"] = "550 5.7.1 relaying denied"
+    deliver_for(60)
+    assert postbox.recipients == ["admin@okla.com.do"]
+    assert Alert.objects.get().told_at is not None
 
 
 def test_one_channel_that_fails_does_not_keep_another_from_telling(service: Service, hook: Hook) -> None:
@@ -162,8 +192,10 @@ def test_who_has_not_consented_is_not_asked_again(service: Service) -> None:
     blocked = '{"notificationId": "x", "status": "ConsentBlocked", "message": "m"}'
     service.answers = lambda _email: Response(blocked, content_type="application/json")
     alerts(1, job=a_job(notification_emails=["ana@example.com"]))
+    courier.deliver(), courier.deliver()  # the administrators are, in their place
+    asked = service.tries
     assert courier.deliver() == 0
-    assert Notice.objects.get().state == REFUSED
+    assert service.tries == asked and Notice.objects.get(recipient="ana@example.com").state == REFUSED
 
 
 def test_an_alert_that_cannot_be_worded_is_told_all_the_same(service: Service) -> None:

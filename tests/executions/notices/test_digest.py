@@ -96,6 +96,33 @@ def test_after_ten_messages_what_comes_is_collected_for_ten_minutes(service: Ser
     assert deliver_for(10) == 1
 
 
+def test_what_is_critical_waits_for_no_limit_and_leads_the_digest(service: Service) -> None:
+    for number in range(11):
+        outbox.opened([an_alert(f"queue {number}")])
+        deliver_for(20, every=20)
+    assert len(service.told) == 10
+    outbox.opened([an_alert("the beat", severity="Critical")])
+    assert deliver_for(10) == 1
+    assert "the beat" in service.subjects[-1]
+    assert states() == {NoticeState.SENT: 11, NoticeState.WAITING: 1}
+
+
+def test_the_worst_is_among_the_lines_that_are_shown_however_old_it_is(postbox: Postbox) -> None:
+    (worst, *_others) = many_alerts(FAILING, job=a_job("Prices", notification_emails=["ana@example.com"]))
+    Alert.objects.filter(id=worst.id).update(severity="Critical")
+    assert courier.deliver() == 1  # at once, and alone
+    time_passes(20)
+    assert courier.deliver() == 1
+    assert "number 000" in postbox.subjects[0] and "SchedulerService: 499 " in postbox.subjects[1]
+
+
+def test_the_webhook_knows_no_limit(hook: Hook, service: Service) -> None:
+    many_alerts(12 * 500)
+    time_passes(20)
+    assert courier.deliver() == 13
+    assert sum(body["count"] for body in hook.bodies) == 12 * 500
+
+
 def test_another_recipient_is_not_part_of_that(postbox: Postbox) -> None:
     for number in range(10):
         outbox.opened([an_alert(f"queue {number}", a_job(f"{number}", notification_emails=["ana@example.com"]))])
@@ -106,14 +133,14 @@ def test_another_recipient_is_not_part_of_that(postbox: Postbox) -> None:
 
 
 def test_a_digest_says_how_many_of_each_kind_and_how_bad_the_worst_is(service: Service) -> None:
-    made = many_alerts(7)
-    Alert.objects.filter(id=made[3].id).update(severity="Critical")
+    made = many_alerts(7, severity="Warning")
+    Alert.objects.filter(id=made[3].id).update(severity="Error")
     outbox.run_failed(_run(), a_job(notification_emails=[]))
     outbox.release_failed_runs(), outbox.release_failed_runs()
     deliver_for(30)
     (email,) = service.told
     assert "Opened: 7, Run failed: 1" in email["body"]
-    assert "#DC3545" in email["body"]  # the colour of Critical
+    assert "#E74C3C" in email["body"]  # the colour of Error
     assert Notice.objects.filter(kind=NoticeKind.RUN_FAILED, state=NoticeState.SENT).exists()
 
 

@@ -13,6 +13,10 @@ def ago(*seconds: float) -> list[datetime]:
     return [NOW - timedelta(seconds=each) for each in seconds]
 
 
+def crowd(*seconds: float) -> rhythm.Crowd:
+    return rhythm.Crowd(len(seconds), min(ago(*seconds)), max(ago(*seconds)))
+
+
 @pytest.mark.parametrize(
     ("tries", "waited", "pause"),
     [
@@ -51,7 +55,6 @@ def test_after_an_outage_of_two_minutes_the_next_try_is_near() -> None:
 @pytest.mark.parametrize(
     ("created", "count"),
     [
-        ([], 0),
         ([0], 1),
         ([1, 0, 0, 0, 0], 1),  # up to five go one by one
         ([1, 0, 0, 0, 0, 0], 0),  # the sixth makes them wait for more
@@ -61,7 +64,7 @@ def test_after_an_outage_of_two_minutes_the_next_try_is_near() -> None:
     ],
 )
 def test_more_than_five_are_told_together_once_no_more_come(created: list[float], count: int) -> None:
-    assert rhythm.count_to_tell(ago(*created), told=[], now=NOW) == count
+    assert rhythm.count_to_tell(crowd(*created), told=[], now=NOW) == count
 
 
 @pytest.mark.parametrize(
@@ -77,4 +80,4 @@ def test_more_than_five_are_told_together_once_no_more_come(created: list[float]
 def test_after_ten_messages_in_ten_minutes_the_next_are_collected_for_ten(
     told: range, created: list[float], count: int
 ) -> None:
-    assert rhythm.count_to_tell(ago(*created), told=ago(*told), now=NOW) == count
+    assert rhythm.count_to_tell(crowd(*created), told=ago(*told), now=NOW) == count
