@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from jobs import cron, periodic, registry
+from jobs.as_code.applied import AppliedRevision  # noqa: F401 - Django looks for an app's models here
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, RetryBackoff
-from jobs.holds import ScheduleHold  # noqa: F401 - Django looks for an app's models here
+from jobs.holds import ScheduleHold  # noqa: F401 - and here
 from jobs.messages import SentMessage  # noqa: F401 - and here
 from jobs.signals import job_changed, job_changing
 
@@ -292,6 +293,20 @@ class ScheduledJob(models.Model):
         return None if row is None else row[0]
 
     @property
+    def definition(self) -> dict[str, Any]:
+        """The definition as JSON holds it, by the names of DEFINITION_FIELDS."""
+        definition = {name: getattr(self, name) for name in DEFINITION_FIELDS}
+        held: dict[str, Any] = json.loads(json.dumps(definition, default=_isoformat))
+        return held
+
+    def revision(self, *, by: uuid.UUID, now: datetime) -> "ScheduleRevision":
+        """The revision of what the job is now; not stored."""
+        return ScheduleRevision(
+            job=self, version=self.version, effective_from=now, status="Deleted" if self.deleted_at else self.status,
+            changed_by_user_id=by, definition=self.definition,
+        )  # fmt: skip
+
+    @property
     def schedule(self) -> cron.Cron:
         return cron.parse(self.cron_expression, self.time_zone)
 
@@ -365,14 +380,23 @@ class ScheduledJob(models.Model):
         super().clean_fields(exclude={*(exclude or ()), "parameters", "notification_emails"})
 
     def clean(self) -> None:
-        faults: dict[str, Any] = {}
-        for field, check in (
+        self._check((*self._checks_of_itself(), ("name", self._check_unique)))
+
+    def clean_by_itself(self) -> None:
+        """What `clean` says, but for what depends on other jobs: no query."""
+        self._check(self._checks_of_itself())
+
+    def _checks_of_itself(self) -> tuple[tuple[str, Callable[[], None]], ...]:
+        return (
             ("cron_expression", self._check_schedule),
             ("job_type", self._check_type_and_parameters),
             ("notification_emails", self._check_emails),
             ("paused_until", self._check_pause),
-            ("name", self._check_unique),
-        ):
+        )
+
+    def _check(self, checks: Iterable[tuple[str, Callable[[], None]]]) -> None:
+        faults: dict[str, Any] = {}
+        for field, check in checks:
             try:
                 check()
             except ValidationError as fault:
@@ -481,16 +505,11 @@ class ScheduledJob(models.Model):
             self.full_clean(validate_constraints=False)
 
     def _append_revision(self, *, by: uuid.UUID, now: datetime) -> None:
-        definition = {name: getattr(self, name) for name in DEFINITION_FIELDS}
-        status = "Deleted" if self.deleted_at else self.status
-        ScheduleRevision.objects.create(
-            job=self, version=self.version, effective_from=now, status=status, changed_by_user_id=by,
-            definition=json.loads(json.dumps(definition, default=_isoformat)),
-        )  # fmt: skip
+        self.revision(by=by, now=now).save(force_insert=True)
 
     def _free_key(self) -> str:
         """A slug of the name, with a number behind it when another live job has that key."""
-        slug = re.sub(r"[-_]{2,}", "-", slugify(self.name))[:190].strip("-_") or "job"
+        slug = key_of(self.name)
         taken = set(ScheduledJob.objects.live().filter(key__startswith=slug).values_list("key", flat=True))
         taken |= periodic.foreign_names(slug)
         return next(key for key in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if key not in taken)
@@ -499,6 +518,11 @@ class ScheduledJob(models.Model):
     def _last(self) -> "JobFigures | None":
         rows = [(row.last_started_at, row.id, row) for row in self.figures.all() if row.last_started_at]
         return max(rows)[-1] if rows else None
+
+
+def key_of(name: str) -> str:
+    """The key that a job of this name has when it is given none and no other job has it."""
+    return re.sub(r"[-_]{2,}", "-", slugify(name))[:190].strip("-_") or "job"
 
 
 def check_parameters(job_type: Any, parameters: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path
 
 from jobs.api import CronPreviewView, DueTimesView, HoldView, JobTypesView, JobViewSet, ReleaseView, RevisionsView
+from jobs.as_code import api as schedules
 
 ONE_JOB: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
@@ -21,4 +22,5 @@ urlpatterns = [
     path("release", ReleaseView.as_view(), name="release"),
     path("job-types", JobTypesView.as_view(), name="job-types"),
     path("cron/preview", CronPreviewView.as_view(), name="cron-preview"),
+    *schedules.urlpatterns,
 ]
