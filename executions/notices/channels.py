@@ -1,10 +1,10 @@
 """The three channels: how a parcel goes out on each."""
 
 from executions.enums import Channel
-from executions.notices import letters, payload
+from executions.notices import letters, outbox, payload
 from executions.notices.parcels import Parcel
 from jobs import gateways
-from jobs.gateways.notifications import Delivery, MessageRefused, NotificationError
+from jobs.gateways.notifications import Delivery, MessageRefused, NotificationError, PartlyTold
 
 
 def send(parcel: Parcel) -> None:
@@ -13,7 +13,10 @@ def send(parcel: Parcel) -> None:
 
 
 def _to_administrators(parcel: Parcel) -> None:
-    gateways.current().notifications.alert(letters.alert(parcel))
+    try:
+        gateways.current().notifications.alert(letters.alert(parcel))
+    except PartlyTold as fault:
+        outbox.pass_on(parcel.rows, fault.left)
 
 
 def _by_email(parcel: Parcel) -> None:

@@ -67,6 +67,17 @@ def fall_back(alert_ids: Sequence[UUID | None]) -> None:
     _add(row for alert in alone for row in _of_alert(alert, NoticeKind.OPENED, administrators))
 
 
+def pass_on(notices: Iterable[Notice], addresses: Sequence[str]) -> None:
+    """Have these administrators told by themselves: the others have it."""
+    _add(
+        Notice(
+            kind=notice.kind, alert_id=notice.alert_id, job_id=notice.job_id, execution_id=notice.execution_id,
+            channel=Channel.EMAIL, recipient=address, state=NoticeState.WAITING,
+        )
+        for notice in notices for address in addresses
+    )  # fmt: skip
+
+
 # --- Runs that finally failed ----------------------------------------------------------------------------------------
 def run_failed(execution: JobExecution, job: ScheduledJob) -> None:
     """Have it told that this run finally failed, unless an alert turns out to tell it."""

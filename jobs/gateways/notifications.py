@@ -37,6 +37,14 @@ class MessageRefused(NotificationError):
         super().__init__(message, permanent=True)
 
 
+class PartlyTold(NotificationError):
+    """Some administrators have it. `left`: the addresses that have not, whom to tell apart from those."""
+
+    def __init__(self, left: Sequence[str]) -> None:
+        super().__init__(f"It did not reach {', '.join(left)}.")
+        self.left = left
+
+
 class Delivery(Enum):
     """What became of a message that was taken. Only SENT means sent."""
 
@@ -75,7 +83,7 @@ class Notifier(Protocol):
         """Raises MessageRefused (this one is at fault), NotificationError (the service is)."""
 
     def alert(self, alert: AlertMessage) -> None:
-        """Tell the administrators. Raises NotificationError."""
+        """Tell the administrators. Raises PartlyTold when some have it, NotificationError when nobody has."""
 
 
 class NotificationService:
@@ -173,21 +181,23 @@ def _alert_body(alert: AlertMessage) -> dict[str, Any]:
 
 
 def mail_alert(alert: AlertMessage, *, to: Sequence[str], send: Callable[[Email], Delivery]) -> None:
-    """An e-mail to each address. It is told when one of them has it: to repeat it would be to repeat it to that one."""
+    """An e-mail to each address. Not repeated once one of them has it: that would be to repeat it to that one."""
     if not to:
         raise NotConfigured("Whom alerts are e-mailed to", "SCHEDULER_ALERT_EMAILS")
-    faults: list[NotificationError] = []
+    faults: dict[str, NotificationError] = {}
     for address in to:
         try:
             delivery = send(_alert_email(alert, address))
         except NotificationError as fault:
-            faults.append(fault)
+            faults[address] = fault
             logger.warning("The alert %r did not reach %s: %s", alert.title, address, fault)
         else:
             if delivery is not Delivery.SENT:
-                faults.append(NotificationError(f"The alert to {address} was {delivery.value}.", permanent=True))
+                faults[address] = NotificationError(f"The alert to {address} was {delivery.value}.", permanent=True)
     if len(faults) == len(to):
-        raise max(faults, key=lambda fault: (fault.is_uncertain, not fault.permanent))
+        raise max(faults.values(), key=lambda fault: (fault.is_uncertain, not fault.permanent))
+    if left := [address for address, fault in faults.items() if not fault.is_uncertain]:
+        raise PartlyTold(left)
 
 
 def _alert_email(alert: AlertMessage, to: str) -> Email:

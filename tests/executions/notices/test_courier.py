@@ -142,6 +142,20 @@ def test_an_alert_that_none_of_its_addresses_takes_goes_to_the_administrators(po
     assert Alert.objects.get().told_at is not None
 
 
+def test_an_administrator_who_cannot_be_reached_is_told_later_and_the_others_not_again(
+    postbox: Postbox, settings: Any
+) -> None:
+    settings.SCHEDULER_ALERT_EMAILS = ["ana@okla.com.do", "luis@okla.com.do"]
+    gateways.current.cache_clear()
+    postbox.replies["luis@okla.com.do"] = "452 4.2.2 mailbox full"
+    alerts(1)
+    courier.deliver(), deliver_for(60)
+    assert postbox.recipients == ["ana@okla.com.do"]
+    postbox.replies.clear()
+    assert deliver_for(600) == 1
+    assert postbox.recipients == ["ana@okla.com.do", "luis@okla.com.do"]
+
+
 def test_one_channel_that_fails_does_not_keep_another_from_telling(service: Service, hook: Hook) -> None:
     service.server.stop()
     alerts(1)
