@@ -12,7 +12,7 @@ class ExecutionsConfig(AppConfig):
     verbose_name = _("Executions")
 
     def ready(self) -> None:
-        from executions import dispatch, signals  # noqa: F401 - they listen to jobs and to Celery
+        from executions import dispatch, shutdown, signals  # noqa: F401 - they listen to jobs and to Celery
         from executions.alerts import overseer  # noqa: F401 - it listens to Celery
 
         post_migrate.connect(_make_partitions, sender=self)

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from executions import ledger, shutdown
+from executions import endings, interruptions, ledger
 from executions.claims import Claim
 from executions.context import RunContext
+from executions.interruptions import ShutdownRequested
 from executions.ledger import Outcome
 from executions.output import storable
-from executions.shutdown import ShutdownRequested
 from jobs import gateways, registry
-from jobs.base import Job, JobCancelled, JobError, JobParameters
+from jobs.base import Job, JobCancelled, JobError
 from jobs.enums import ExecutionStatus, Reason
 
 
@@ -37,29 +37,32 @@ class JobExecutor:
             return self._failed(_("Job type “%(name)s” is not registered in this worker.") % {"name": fault.args[0]})
         except ValidationError as fault:
             return self._failed(_("The parameters do not suit the job type: ") + " ".join(fault.messages))
-        return self._run(job_type, parameters)
-
-    def _run(self, job_type: type[Job[Any]], parameters: JobParameters) -> Outcome:
         try:
-            context = RunContext(self.claim.execution, parameters, self.claim.output, gateways.current())
-            with self.claim.output.capturing_logs(), shutdown.interrupting():
+            outside = gateways.current()
+        except ImproperlyConfigured as fault:  # this process would say the same of every further attempt
+            return self._failed(str(fault))
+        return self._run(job_type, RunContext(self.claim.execution, parameters, self.claim.output, outside))
+
+    def _run(self, job_type: type[Job[Any]], context: RunContext) -> Outcome:
+        try:
+            with self.claim.output.capturing_logs(), interruptions.interrupting():
                 return self._completed(job_type().execute(context))
         except JobCancelled:
             return Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)
-        except SoftTimeLimitExceeded:
-            return self._timed_out()
-        except ShutdownRequested:
-            return self._shut_down()
-        except JobError as fault:
+        # SystemExit too: a job that calls sys.exit() must not take the worker's process with it.
+        except (Exception, SystemExit, ShutdownRequested) as fault:
+            return self._ended_by(fault)
+
+    def _ended_by(self, fault: BaseException) -> Outcome:
+        cause = interruptions.cause() or type(fault)
+        if issubclass(cause, SoftTimeLimitExceeded | ShutdownRequested):
+            return self._cut_off(cause)
+        if isinstance(fault, JobError):
             text = str(fault) or type(fault).__name__
             failed = self._failed(text, can_retry=not fault.permanent, stack_trace=traceback.format_exc())
             return replace(failed, result=self._completed(fault.result).result)
-        # SystemExit too: a job that calls sys.exit() must not take the worker's process with it.
-        except (Exception, SystemExit) as fault:
-            if shutdown.has_interrupted():
-                return self._shut_down()
-            text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
-            return self._failed(text, can_retry=True, stack_trace=traceback.format_exc())
+        text = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+        return self._failed(text, can_retry=True, stack_trace=traceback.format_exc())
 
     def _completed(self, result: Mapping[str, Any] | None) -> Outcome:
         """The result as the ledger keeps it, which is also what Celery is told.
@@ -73,16 +76,14 @@ class JobExecutor:
             return self._failed(text, stack_trace=traceback.format_exc())
         return Outcome(ExecutionStatus.COMPLETED, result=kept)
 
-    def _shut_down(self) -> Outcome:
+    def _cut_off(self, cause: type[BaseException]) -> Outcome:
         # The signal may have cut a question to the database in two: what follows begins with a fresh connection.
         if not connection.in_atomic_block:
             connection.close()
-        ended = shutdown.outcome()
-        self.claim.output.add(str(ended.error_message), "ERROR")
-        return ended
-
-    def _timed_out(self) -> Outcome:
-        # No question to the database here: the limit may have cut one in two.
+        if issubclass(cause, ShutdownRequested):
+            ended = endings.of_shutdown()
+            self.claim.output.add(str(ended.error_message), "ERROR")
+            return ended
         message = _("The run was stopped after its timeout of %(seconds)s seconds.") % {"seconds": self.timeout_seconds}
         return self._failed(message, reason=Reason.TIMEOUT, can_retry=True, stack_trace=traceback.format_exc())
 

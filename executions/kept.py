@@ -2,9 +2,11 @@
 
 A child puts its run's outcome here while the database is away, and goes on trying. If it is killed meanwhile (by its
 hard time limit, or with its worker), the worker's main process or the next worker of this machine writes it instead.
+The child holds a lock on its file: it ends with the process, whoever has its number next.
 """
 
 import dataclasses
+import fcntl
 import hashlib
 import json
 import logging
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.db import connection
@@ -25,6 +28,8 @@ from executions.ledger import Outcome
 from jobs.enums import ExecutionStatus
 
 logger = logging.getLogger(__name__)
+
+_ours: dict[uuid.UUID, IO[str]] = {}  # open, and so locked
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,23 @@ def keep(claim: Claim, outcome: Outcome) -> None:
         "progress": claim.output.last_progress,
     }
     try:
-        path = _folder() / f"{claim.execution.id}.{os.getpid()}.json"
+        path = _folder() / f"{claim.execution.id}.json"
         unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(about))
+        file = unfinished.open("w")
+        with suppress(OSError):  # a file system without locks; the claim's token lets only one write it anyway
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write(json.dumps(about))
+        file.flush()
         unfinished.rename(path)
+        _release(claim.execution.id)
+        _ours[claim.execution.id] = file
     except OSError as fault:
         logger.warning("The outcome of %s cannot be kept in a file: %s", claim.execution.id, fault)
 
 
 def of(execution_id: uuid.UUID) -> Kept | None:
     with suppress(OSError):
-        for path in _folder().glob(f"{execution_id}.*.json"):
+        for path in _folder().glob(f"{execution_id}.*json"):
             return _read(path)
     return None
 
@@ -66,15 +77,20 @@ def forget(execution_id: uuid.UUID) -> None:
     with suppress(OSError):
         for path in _folder().glob(f"{execution_id}.*"):
             path.unlink(missing_ok=True)
+    _release(execution_id)
 
 
 def left_behind() -> Iterator[Kept]:
     """Those whose process is gone."""
     with suppress(OSError):
         for path in sorted(_folder().glob("*.json")):
-            process_id = path.stem.rpartition(".")[2]
-            if process_id.isdecimal() and not _is_alive(int(process_id)) and (kept := _read(path)):
+            if not _is_locked(path) and (kept := _read(path)):
                 yield kept
+
+
+def _release(execution_id: uuid.UUID) -> None:
+    if file := _ours.pop(execution_id, None):
+        file.close()
 
 
 def _read(path: Path) -> Kept | None:
@@ -107,11 +123,13 @@ def _folder() -> Path:
     return folder
 
 
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _is_locked(path: Path) -> bool:
+    """Whether its process lives."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False

@@ -182,7 +182,9 @@ def _was_asked_to_stop(execution: JobExecution) -> bool:
 _CLOSE = """
 WITH closed AS (
     UPDATE executions_jobexecution SET
-        status = %(status)s, reason = %(reason)s, completed_at = clock_timestamp(),
+        status = %(status)s, completed_at = clock_timestamp(),
+        -- Who asked it to stop for a reason of his own has left that beside his request.
+        reason = CASE WHEN %(status)s = 'Cancelled' AND reason <> '' THEN reason ELSE %(reason)s END,
         duration = clock_timestamp() - started_at, result = %(result)s::jsonb, error_message = %(error)s,
         stack_trace = %(stack)s, output = %(output)s,
         progress = CASE

@@ -14,3 +14,16 @@ def kills(events: Path = EVENTS) -> int | None:
             if name == "oom_kill":
                 return int(count)
     return None
+
+
+class Shortage:
+    """Remembers how many kills are known already: what the kernel did long ago did not end this process."""
+
+    def __init__(self, events: Path = EVENTS) -> None:
+        self._events = events
+        self._known = kills(events)
+
+    def has_struck(self) -> bool:
+        """Since this was last asked."""
+        before, self._known = self._known, kills(self._events)
+        return self._known is not None and self._known != before

@@ -5,8 +5,9 @@ import threading
 import uuid
 
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
 
-from executions import kept, ledger
+from executions import endings, kept, ledger
 from executions.ledger import Outcome
 from executions.models import JobExecution
 from jobs.enums import ExecutionStatus
@@ -19,8 +20,11 @@ _waiting: dict[uuid.UUID, tuple[Outcome, uuid.UUID | None]] = {}
 
 
 def hand_over(execution_id: uuid.UUID, outcome: Outcome, *, worker_id: uuid.UUID | None) -> None:
-    """Have this worker's run closed with this outcome, or with the one that its child had reached before it died."""
-    _waiting[execution_id] = outcome, worker_id
+    """Have this worker's run closed with this outcome, or with the one that its child had reached before it died.
+
+    The first word stands: why a process was ended is said before it is found dead.
+    """
+    _waiting.setdefault(execution_id, (outcome, worker_id))
     wanted.set()
 
 
@@ -43,6 +47,9 @@ def _close(execution_id: uuid.UUID, outcome: Outcome, worker_id: uuid.UUID | Non
         return
     running = JobExecution.objects.filter(status=ExecutionStatus.RUNNING, worker_id=worker_id)
     if execution := running.filter(id=execution_id).first():
+        if outcome.status == ExecutionStatus.CANCELLED and execution.cancel_requested_at is None:
+            # Nobody wanted this one to end: it had come into a process that was ended for the run before.
+            outcome = endings.of_lost_process(_("it was ended for another run"))
         ledger.close(execution, outcome, output=ledger.output_so_far(execution_id))
 
 

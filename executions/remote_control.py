@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from executions import envelope
 from executions.claims import execution_id
 from executions.models import JobExecution
+from jobs.enums import ExecutionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +49,21 @@ def revoke(state: Any, task_id: Any, terminate: bool = False, signal: Any = None
 def _end_cancelled(consumer: Any, held: Mapping[Any, Any]) -> None:
     """In a thread of its own: the worker's loop never waits for the database."""
     try:
-        rows = JobExecution.objects.filter(id__in=list(held), cancel_requested_at__isnull=False)
-        for key in rows.values_list("id", flat=True):
-            logger.warning("The process of %s is ended on request", key)
-            consumer.call_soon(held[key].terminate, consumer.pool, ENDING_SIGNAL)
+        running = JobExecution.objects.filter(id__in=list(held), status=ExecutionStatus.RUNNING)
+        for key in running.filter(cancel_requested_at__isnull=False).values_list("id", flat=True):
+            consumer.call_soon(_end, held[key], consumer.pool)
     except Error as fault:
         logger.warning("No process was ended, for the ledger could not be asked: %s", fault)
     finally:
         connection.close()
         _asking.release()
+
+
+def _end(run: Any, pool: Any) -> None:
+    """In the loop, which gives a process its next run only once it has heard that this one is over."""
+    if run in worker_state.active_requests:
+        logger.warning("The process of %s is ended on request", run.id)
+        run.terminate(pool, ENDING_SIGNAL)
 
 
 def hello(state: Any, from_node: str, revoked: Any = None) -> Any:

@@ -9,13 +9,11 @@ import time
 import uuid
 from typing import Any
 
-from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from billiard.exceptions import TimeLimitExceeded
 from celery.signals import task_failure, task_postrun, task_prerun, task_revoked, task_success
 from django.db import Error, InterfaceError, OperationalError, connection
-from django.utils.translation import gettext as _
 
-from executions import claims, kept, ledger, memory, orphans, shutdown, tracing, workers
-from executions.bell import HARD_KILL_GRACE_SECONDS
+from executions import children, claims, endings, interruptions, kept, ledger, orphans, tracing, workers
 from executions.claims import Claim
 from executions.ledger import Outcome
 from executions.tasks import JobTask
@@ -27,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 RECORD_AGAIN_AFTER_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)  # the last one again and again
 
-_memory_kills_at_start = memory.kills()
-
 
 @task_prerun.connect
 def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
     key = claims.execution_id(task_id)
     if key is None or not isinstance(task, JobTask):
         return
-    shutdown.listen()
+    hard_limit, soft_limit = task.request.timelimit or (None, None)
+    children.hold(key, hard_limit_seconds=hard_limit)
+    interruptions.listen()
     token, worker_name = uuid.uuid4(), task.request.hostname or ""
     log_context.begin_run(execution_id=str(key), worker=worker_name)
     try:
@@ -49,6 +47,7 @@ def on_prerun(task_id: str, task: Any, **_kwargs: Any) -> None:
         logger.info("Execution %s is not free to start; this message is ignored.", task_id)
         return
     claims.take(execution)
+    interruptions.limit(soft_limit)
     failpoint("claim.after_commit")
     tracing.begin(execution, vars(task.request), worker_name=worker_name)
     logger.info("A run of %s begins.", execution.job_name)
@@ -63,7 +62,7 @@ def on_success(sender: Any, result: Any, **_kwargs: Any) -> None:
 @task_failure.connect
 def on_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_kwargs: Any) -> None:
     if claim := _claim_of(sender, task_id):
-        _record(claim, claim.outcome or _outcome_of(exception, str(einfo.traceback) if einfo else None))
+        _record(claim, claim.outcome or endings.of_exception(exception, str(einfo.traceback) if einfo else None))
     elif isinstance(sender, JobTask) and workers.is_main_process() and (key := claims.execution_id(task_id)):
         orphans.hand_over(key, _outcome_for_child(exception), worker_id=workers.current_id())
 
@@ -82,25 +81,14 @@ def on_postrun(sender: Any, task_id: str, **_kwargs: Any) -> None:
     """Whatever happened, this process holds the claim no longer."""
     if isinstance(sender, JobTask):
         claim = claims.release(task_id)
-        shutdown.stop_listening()
+        interruptions.stop_listening()
+        children.let_go()
         status, reason = (claim.outcome.status, claim.outcome.reason) if claim and claim.outcome else (None, "")
         tracing.end(status, reason)
 
 
 def _claim_of(task: Any, task_id: str) -> Claim | None:
     return claims.held(task_id) if isinstance(task, JobTask) else None
-
-
-def _outcome_of(exception: BaseException, stack_trace: str | None) -> Outcome:
-    reason, message = Reason.ERROR, str(exception) or type(exception).__name__
-    if isinstance(exception, TimeLimitExceeded | SoftTimeLimitExceeded):
-        reason = Reason.TIMEOUT
-    if isinstance(exception, TimeLimitExceeded):
-        # Its argument is the hard limit: the job's timeout and the grace behind it.
-        text = _("The run did not stop at its timeout of %(timeout)d seconds and was killed %(grace)d seconds later.")
-        timeout = int(exception.args[0]) - HARD_KILL_GRACE_SECONDS
-        message = text % {"timeout": timeout, "grace": HARD_KILL_GRACE_SECONDS}
-    return Outcome(ExecutionStatus.FAILED, reason, error_message=message, stack_trace=stack_trace, can_retry=True)
 
 
 def _record(claim: Claim, outcome: Outcome) -> None:
@@ -120,15 +108,13 @@ def _record(claim: Claim, outcome: Outcome) -> None:
             kept.keep(claim, outcome)
             pause = RECORD_AGAIN_AFTER_SECONDS[min(tries, len(RECORD_AGAIN_AFTER_SECONDS) - 1)]
             logger.warning("Execution %s cannot be recorded yet (%s); again in %s s", claim.execution.id, fault, pause)
-        except SoftTimeLimitExceeded:
-            pause = 0.0  # the run itself is over: its limit does not end the writing
         except Exception as fault:
             # Not the database is away but what is to be written does not fit it: no further try would change that.
             logger.exception("Execution %s cannot be recorded as it ended.", claim.execution.id)
             pause = RECORD_AGAIN_AFTER_SECONDS[-1] if outcome.is_substitute else 0.0
             outcome = _substitute(fault)
         tries += 1
-        _sleep(pause)
+        time.sleep(pause)
 
 
 def _substitute(fault: Exception) -> Outcome:
@@ -137,21 +123,11 @@ def _substitute(fault: Exception) -> Outcome:
     return Outcome(ExecutionStatus.FAILED, Reason.ERROR, error_message=text, is_substitute=True)
 
 
-def _sleep(seconds: float) -> None:
-    try:
-        time.sleep(seconds)
-    except SoftTimeLimitExceeded:
-        logger.debug("A time limit came while an outcome waited to be written.")
-
-
 def _outcome_for_child(exception: BaseException) -> Outcome:
     """The main process speaks for a child that it killed (hard time limit) or lost."""
     if isinstance(exception, TimeLimitExceeded):
-        return _outcome_of(exception, None)
-    text = _("The process that ran it ended in the middle: %(fault)s") % {"fault": exception}
-    if memory.kills() != _memory_kills_at_start:
-        text += " " + _("The operating system has ended processes for want of memory.")
-    return Outcome(ExecutionStatus.FAILED, Reason.WORKER_LOST, error_message=text, can_retry=True)
+        return endings.of_hard_limit(exception.args[0])
+    return endings.of_lost_process(exception)
 
 
 def _once_more_after_a_broken_connection(action: Any) -> Any:

@@ -7,15 +7,17 @@ import threading
 import uuid
 from typing import Any
 
-from celery.signals import worker_init, worker_ready, worker_shutdown
-from celery.worker import state
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 from django.db.models.functions import Now
 
-from executions import claims, orphans
+from executions import children, orphans
+from executions.minding import Minder
 from executions.models import Worker
 from executions.vitals import signs
 from executions.vitals.main_loop import MainLoop
+from jobs import gateways
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +59,24 @@ def _stop(**_kwargs: Any) -> None:
 
 @worker_init.connect
 def _announce(**_kwargs: Any) -> None:
-    """Give this worker its id before the child processes are forked, so that they know it too."""
+    """Give this worker its id before the child processes are forked, so that they know it too.
+
+    Raises SystemExit when its settings describe no outside world: each of its runs would fail.
+    """
     global _id, _main_pid
+    try:
+        gateways.current()
+    except ImproperlyConfigured as fault:
+        raise SystemExit(str(fault)) from fault
     _id, _main_pid = uuid.uuid4(), os.getpid()
+    children.share()
     signs.give("worker", "starts", holds_for=STARTING_SECONDS)
 
 
-def _held() -> set[uuid.UUID]:
-    """The runs of this worker's children; with those just handed to them, whose start the main loop may yet have to
-    hear of: while the broker is away it hears nothing."""
-    requests = [*state.active_requests, *state.reserved_requests]
-    return {key for request in requests if (key := claims.execution_id(request.id))}
+@worker_process_init.connect
+def _open_own_gateways(**_kwargs: Any) -> None:
+    """What the main process had open, or locked, when this child was forked is the main process's."""
+    gateways.current.cache_clear()
 
 
 def _beat(consumer: Any) -> None:
@@ -81,10 +90,10 @@ def _beat(consumer: Any) -> None:
         "processes": consumer.pool.num_processes if consumer.pool else 0,
     }
     held_before: set[uuid.UUID] = set()
-    loop = MainLoop(consumer)
+    loop, minder = MainLoop(consumer), Minder(worker_id)
     while True:
         try:
-            held = _held()
+            held = minder.look()  # before anything that waits for the database
             # With those of the last beat: what is named no more has not been for two (`executions.rescue`).
             named = sorted(held | held_before)
             Worker.objects.update_or_create(

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -58,6 +59,13 @@ def _is_terminated_in_a_library(context: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     except BaseException as fault:
         raise OSError("the connection was broken off") from fault
+
+
+def _takes_too_long_in_a_library(context: Any) -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    except Exception as fault:
+        raise JobError("the neighbour's database broke off") from fault
 
 
 def _is_terminated(context: Any) -> None:
@@ -115,6 +123,8 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "is cancelled": _raise(JobCancelled()),
     "takes too long": _raise(SoftTimeLimitExceeded()),
     "takes too long in a query": _is_interrupted_in_a_query,
+    "takes too long in a library": _takes_too_long_in_a_library,
+    "waits for its limit": lambda context: time.sleep(60),
     "says odd things": lambda context: (
         context.log("nul \x00 half \ud800 ñ"), context.progress(1, 2, "nul \x00 half \ud800"), None
     )[-1],

@@ -1,6 +1,7 @@
 """From a claimed execution to its outcome: every way a job can end, as data."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from executions.executor import JobExecutor
 from executions.ledger import Outcome
 from executions.models import JobExecution
 from executions.output import RunOutput
+from jobs import gateways
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, Reason
 
@@ -111,6 +113,15 @@ def test_a_time_limit_in_the_middle_of_a_query_is_still_a_timeout() -> None:
     outcome = outcome_of("takes too long in a query")
     connection.close()  # the limit cut a query in two: whoever comes next takes another connection
     assert (outcome.status, outcome.reason) == (FAILED, Reason.TIMEOUT)
+
+
+def test_a_process_that_cannot_be_set_up_for_the_outside_world_fails_each_run_once_and_says_why(settings: Any) -> None:
+    settings.SCHEDULER_TABLE_MAPPING = "/nowhere/mapping.toml"
+    gateways.current.cache_clear()
+    outcome = outcome_of("returns nothing")
+    gateways.current.cache_clear()
+    assert (outcome.status, outcome.reason, outcome.can_retry) == (FAILED, Reason.ERROR, False)
+    assert "/nowhere/mapping.toml" in outcome.error_message
 
 
 def test_an_unknown_type_fails_once_and_says_its_name() -> None:

@@ -1,8 +1,6 @@
 """An outcome that the database cannot take yet survives the process that reached it, and the next worker writes it."""
 
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,11 +39,8 @@ def again(run: JobExecution) -> JobExecution:
 
 
 def whose_process_died(run: JobExecution) -> None:
-    """The file as a process wrote it that is gone by now."""
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    [path] = kept._folder().glob(f"{run.id}.*")
-    path.rename(path.with_name(f"{run.id}.{gone.pid}.json"))
+    """The kernel has closed its files."""
+    kept._ours.pop(run.id).close()
 
 
 def test_what_is_read_is_what_was_kept(run: JobExecution) -> None:
@@ -69,6 +64,22 @@ def test_an_outcome_whose_process_is_gone_is_written_by_the_next_worker(run: Job
     assert "all done" in row.output
     assert fresh(row.job).successful_executions == 1
     assert kept.of(run.id) is None
+
+
+def test_an_outcome_is_written_though_another_process_has_the_number_of_the_one_that_kept_it(run: JobExecution) -> None:
+    """A container that is started again, in the middle of an outage, has the same few process numbers as before."""
+    whose_process_died(run)
+    [path] = kept._folder().glob(f"{run.id}.*")
+    path.rename(path.with_name(f"{run.id}.{os.getpid()}.json"))
+    orphans.write_down()
+    assert again(run).status == ExecutionStatus.COMPLETED and kept.of(run.id) is None
+
+
+def test_an_outcome_that_is_kept_once_more_is_still_its_processs_own(run: JobExecution) -> None:
+    kept.keep(claims.held(str(run.id)), Outcome(ExecutionStatus.FAILED, Reason.ERROR, is_substitute=True))
+    assert list(kept.left_behind()) == []
+    whose_process_died(run)
+    assert [left.outcome.is_substitute for left in kept.left_behind()] == [True]
 
 
 def test_a_child_killed_at_its_time_limit_with_its_work_done_has_done_its_work(run: JobExecution) -> None:

@@ -382,6 +382,18 @@ def test_a_run_that_fails_while_its_job_makes_way_for_another_ends_without_a_dea
     assert JobExecution.objects.get(pk=run.pk).status == ExecutionStatus.FAILED
 
 
+def test_a_run_that_made_way_for_another_says_so_and_not_that_somebody_asked() -> None:
+    run = started(a_job())
+    JobExecution.objects.filter(pk=run.pk).update(cancel_requested_at=Now(), reason=Reason.OVERLAP)
+    assert ended(run, Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED)).reason == Reason.OVERLAP
+
+
+def test_a_run_that_was_to_make_way_and_was_through_before_has_no_reason() -> None:
+    run = started(a_job())
+    JobExecution.objects.filter(pk=run.pk).update(cancel_requested_at=Now(), reason=Reason.OVERLAP)
+    assert ended(run, COMPLETED).reason == ""
+
+
 def _somebody_waits() -> bool:
     """For this very connection: other processes of the suite lock and wait on the same server."""
     with connection.cursor() as cursor:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from executions import shutdown
+from executions import endings, interruptions
+from executions.interruptions import ShutdownRequested
 from executions.models import JobExecution
-from executions.shutdown import ShutdownRequested
 from jobs.enums import ExecutionStatus, Reason, Trigger
 from tests.executions.conftest import take_message
 from tests.factories import FAILED, a_job, a_run, claimed, ended
@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("odd_jobs")]
 
 @pytest.fixture
 def listening() -> Iterator[None]:
-    shutdown.listen()
+    interruptions.listen()
     yield
-    shutdown.stop_listening()
+    interruptions.stop_listening()
 
 
 def terminated(**definition: Any) -> JobExecution:
@@ -74,28 +74,28 @@ def test_a_job_that_was_disabled_meanwhile_gets_no_next_attempt() -> None:
     run = a_run(a_job(job_type="OddJob", parameters={"does": "is terminated"}))
     row = claimed(run)
     row.job.disable(by=SYSTEM_USER_ID)
-    ended(row, shutdown.outcome())
+    ended(row, endings.of_shutdown())
     assert attempts_of(run) == []
 
 
 def test_a_signal_before_the_body_is_heard_when_the_body_would_begin(listening: None) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(ShutdownRequested), shutdown.interrupting():
+    with pytest.raises(ShutdownRequested), interruptions.interrupting():
         pytest.fail("the body began")
 
 
 def test_a_signal_after_the_body_cuts_nothing_in_two_and_does_not_end_the_next_run() -> None:
-    shutdown.listen()
-    with shutdown.interrupting():
+    interruptions.listen()
+    with interruptions.interrupting():
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    shutdown.stop_listening()
-    with shutdown.interrupting():
+    interruptions.stop_listening()
+    with interruptions.interrupting():
         pass
 
 
 def test_a_second_signal_does_not_disturb_the_cleaning_up(listening: None) -> None:
-    with pytest.raises(ShutdownRequested), shutdown.interrupting():
+    with pytest.raises(ShutdownRequested), interruptions.interrupting():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
         finally:

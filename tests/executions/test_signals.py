@@ -10,7 +10,7 @@ from celery.app.task import Context
 from celery.signals import task_failure, task_revoked
 from django.db import connection
 
-from executions import bell, claims, kept, orphans, signals, workers
+from executions import bell, claims, control, endings, kept, orphans, signals, workers
 from executions.ledger import Outcome
 from executions.models import JobExecution, OutputChunk
 from jobs.enums import ExecutionStatus, Reason, Trigger
@@ -259,13 +259,35 @@ def test_a_child_that_was_killed_leaves_a_failed_row_with_its_output_and_a_next_
     assert JobExecution.objects.filter(retry_of=run.id).exists()
 
 
-def test_a_run_that_celery_revoked_is_cancelled(main_process: uuid.UUID) -> None:
-    run = held_by_child(main_process)
+def revoked(run: JobExecution) -> JobExecution:
     request = Context({"id": str(run.id), "task": "OddJob"})
     task_revoked.send(sender=current_app.tasks["OddJob"], request=request, terminated=True, signum=15, expired=False)
     orphans.write_down()
-    row = again(run)
+    return again(run)
+
+
+def test_a_run_that_celery_revoked_is_cancelled(main_process: uuid.UUID) -> None:
+    run = held_by_child(main_process)
+    control.cancel(run)
+    row = revoked(run)
     assert (row.status, row.reason, row.output) == (ExecutionStatus.CANCELLED, Reason.CANCELLED, "so far\n")
+
+
+def test_a_run_that_celery_revoked_and_nobody_wanted_to_end_is_lost_and_tried_again(main_process: uuid.UUID) -> None:
+    """It had come into the process that was to be ended for the run before."""
+    row = revoked(held_by_child(main_process))
+    assert (row.status, row.reason) == (FAILED, Reason.WORKER_LOST)
+    assert JobExecution.objects.filter(retry_of=row.id).exists()
+
+
+def test_why_a_process_was_ended_stands_though_it_is_then_found_dead(main_process: uuid.UUID) -> None:
+    """The database was slow: neither word had been written."""
+    run = held_by_child(main_process, max_retries=0)
+    orphans.hand_over(run.id, endings.of_shutdown(), worker_id=main_process)
+    task_failure.send(sender=current_app.tasks["OddJob"], task_id=str(run.id), exception=WorkerLostError("signal 9"))
+    orphans.write_down()
+    assert again(run).reason == Reason.SHUTDOWN
+    assert JobExecution.objects.filter(retry_of=run.id).exists()
 
 
 def test_the_main_process_leaves_the_runs_of_other_workers_alone(main_process: uuid.UUID) -> None:

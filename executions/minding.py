@@ -1,0 +1,72 @@
+"""How a worker's main process minds its children from its heartbeat's thread, whatever its main loop is waiting for.
+
+Celery's loop does the same, and sooner, while it has its broker. Whoever comes second finds the run closed.
+"""
+
+import logging
+import math
+import os
+import signal
+import time
+import uuid
+from contextlib import suppress
+
+from billiard.common import human_status
+
+from executions import children, endings, orphans
+from executions.children import Holder
+
+logger = logging.getLogger(__name__)
+
+# Celery's loop has so long to do it.
+LATE_SECONDS = 5.0
+
+
+class Minder:
+    """Remembers since when which child has been dead (by `time.monotonic()`; infinite: that has been handed over)."""
+
+    def __init__(self, worker_id: uuid.UUID, *, late_seconds: float = LATE_SECONDS) -> None:
+        self.worker_id = worker_id
+        self.late_seconds = late_seconds
+        self._dead_since: dict[uuid.UUID, float] = {}
+
+    def look(self) -> set[uuid.UUID]:
+        """End what is beyond its hard limit, hand over what has died; return the runs that this worker answers for."""
+        now, before, self._dead_since = time.monotonic(), self._dead_since, {}
+        answered_for = set()
+        for holder in children.holders():
+            key = holder.execution_id
+            if holder.is_alive():
+                answered_for.add(key)
+                if holder.is_overdue(self.late_seconds):
+                    self._end(holder)
+                continue
+            since = before.get(key, now)
+            if since < math.inf:
+                answered_for.add(key)
+            if now - since >= self.late_seconds:
+                self._bury(holder)
+                since = math.inf
+            self._dead_since[key] = since
+        return answered_for
+
+    def _end(self, holder: Holder) -> None:
+        if holder.process_id == os.getpid():
+            return
+        logger.error("The run %s goes on beyond its hard limit; its process is ended.", holder.execution_id)
+        with suppress(ProcessLookupError):
+            os.kill(holder.process_id, signal.SIGKILL)
+        outcome = endings.of_hard_limit(holder.hard_limit_seconds)
+        orphans.hand_over(holder.execution_id, outcome, worker_id=self.worker_id)
+
+    def _bury(self, holder: Holder) -> None:
+        outcome = endings.of_lost_process(_how_it_ended(holder.process_id))
+        orphans.hand_over(holder.execution_id, outcome, worker_id=self.worker_id)
+
+
+def _how_it_ended(process_id: int) -> str:
+    """Asked without collecting it, which is for Celery's loop to do."""
+    with suppress(ChildProcessError):
+        if end := os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return human_status(end.si_status if end.si_code == os.CLD_EXITED else -end.si_status)
+    return "?"
