@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from executions.alerts.waiting import FREE
 from executions.workers import SILENT_AFTER_SECONDS
 from jobs.enums import ExecutionStatus
 
@@ -19,6 +20,13 @@ class Worker:
     processes: int
     last_seen_at: datetime
     queues: Sequence[str]
+    started_at: datetime
+
+    def replaces(self, other: "Worker") -> bool:
+        """Of that name, or started after its last sign and for all of its queues, as in a new container."""
+        return self.name == other.name or (
+            self.started_at > other.last_seen_at and set(other.queues) <= set(self.queues)
+        )
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Plant:
     """`queued`: also those that are not free to start yet."""
 
     workers: Sequence[Worker]  # that live
-    silent: Sequence[Worker]  # that neither live nor said goodbye, of the last day
+    silent: Sequence[Worker]  # that neither live nor said goodbye, of the last day, and nothing has taken their place
     queues: Sequence[Queue]
     leader: Leader | None  # None: no beat leads
     queued: int
@@ -60,20 +68,20 @@ def plant(now: datetime) -> Plant:
     known = [Worker(*row) for kind, *row in found if kind == "worker"]
     living_since = now - timedelta(seconds=SILENT_AFTER_SECONDS)
     alive = [worker for worker in known if worker.last_seen_at > living_since]
-    back = {worker.name for worker in alive}
-    counts = {kind: count for kind, _name, count, _at, _queues in found if kind in ExecutionStatus.values}
+    lost = [worker for worker in known if worker.last_seen_at <= living_since]
+    counts = {kind: count for kind, _name, count, *_others in found if kind in ExecutionStatus.values}
     return Plant(
         alive,
-        [worker for worker in known if worker.last_seen_at <= living_since and worker.name not in back],
-        _queues(alive, {name: (count, at) for kind, name, count, at, _queues in found if kind == "waiting"}),
-        next((Leader(name, term, since) for kind, name, term, since, _queues in found if kind == "beat"), None),
+        [worker for worker in lost if not any(each.replaces(worker) for each in alive)],
+        _queues(alive, {name: (count, at) for kind, name, count, at, *_others in found if kind == "waiting"}),
+        next((Leader(name, term, since) for kind, name, term, since, *_others in found if kind == "beat"), None),
         counts.get(ExecutionStatus.QUEUED, 0),
         counts.get(ExecutionStatus.RUNNING, 0),
     )
 
 
 def _found(now: datetime) -> Sequence[Any]:
-    """Rows of kind, name, count, instant and queues."""
+    """Rows of kind, name, count, instant, queues and a worker's start."""
     with connection.cursor() as cursor:
         cursor.execute(_PLANT, {"now": now, "day_ago": now - timedelta(days=1)})
         rows: Sequence[Any] = cursor.fetchall()
@@ -89,17 +97,16 @@ def _queues(alive: Sequence[Worker], waiting: dict[str, tuple[int, datetime | No
 
 
 # What is open has indexes of its own, small however long the history is.
-_PLANT = """
-SELECT 'worker', name, processes, last_seen_at, queues FROM executions_worker
+_PLANT = f"""
+SELECT 'worker', name, processes, last_seen_at, queues, started_at FROM executions_worker
 WHERE stopped_at IS NULL AND last_seen_at > %(day_ago)s
 UNION ALL
-SELECT 'beat', machine_name, term, since, NULL FROM executions_beatlease WHERE expires_at > %(now)s
+SELECT 'beat', machine_name, term, since, NULL, NULL FROM executions_beatlease WHERE expires_at > %(now)s
 UNION ALL
-SELECT status, NULL, count(*), NULL, NULL FROM executions_jobexecution WHERE status IN ('Queued', 'Running') GROUP BY 1
+SELECT status, NULL, count(*), NULL, NULL, NULL FROM executions_jobexecution
+WHERE status IN ('Queued', 'Running') GROUP BY 1
 UNION ALL
-SELECT 'waiting', queue, count(*), min(available_at), NULL FROM executions_jobexecution
-WHERE status = 'Queued' AND available_at <= statement_timestamp()
-    AND NOT (trigger = 'Retry' AND rung_at IS NULL)  -- waits for its job, not for a worker
+SELECT 'waiting', queue, count(*), min(since), NULL, NULL FROM ({FREE}) AS free
 GROUP BY queue
 ORDER BY 2
-"""
+"""  # noqa: S608 - of constants alone

@@ -26,15 +26,26 @@ SHORTEST_SLEEP_SECONDS = 0.01
 STANDBY_SECONDS = 1.0
 # What this turn could not fire, because somebody holds the job or its schedule is broken, is not asked for at once.
 LEFT_OVER_SECONDS = 0.5
-# For so long a beat may be in one turn, or start, before its container counts as stuck (`executions.vitals`).
+# For so long a beat may be in one batch or one turn, or start, before its container counts as stuck (`vitals`).
 TURN_SECONDS, STARTING_SECONDS = 120.0, 60.0
+
+
+class LeadersLease(Lease):
+    """Each batch that is about to be written says that this beat lives: to catch up after a day may take minutes."""
+
+    def renew(self) -> None:
+        super().renew()
+        self.give_sign()
+
+    def give_sign(self) -> None:
+        signs.give("beat", f"leads, term {self.term}", holds_for=TURN_SECONDS)
 
 
 class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
     """Beat neither dies nor fires twice: while the database or the broker is away it says so and tries again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.lease = Lease()
+        self.lease = LeadersLease()
         signs.give("beat", "starts", holds_for=STARTING_SECONDS)
         super().__init__(*args, **kwargs)
 
@@ -63,7 +74,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
                 signs.give("beat", "stands by: another beat leads", holds_for=TURN_SECONDS)
                 return STANDBY_SECONDS
             turn.take(self.lease)
-            signs.give("beat", f"leads, term {self.lease.term}", holds_for=TURN_SECONDS)
+            self.lease.give_sign()
             others: float = super().tick(*args, **kwargs)
             return min(others, self._seconds_to_next())
         except Deposed:

@@ -35,7 +35,7 @@ UNRUNG_AFTER = timedelta(seconds=5)
 LOST_AFTER = timedelta(seconds=30)
 LOST_AFTER_AT_MOST = timedelta(hours=1)
 MOST_RINGS_PER_TURN = 1_000
-MOST_TOLD_ONE_BY_ONE = 20
+MOST_TOLD_ONE_BY_ONE, MOST_TOLD_AT_ONCE = 20, 100
 # Somebody waits for us, a caller or the next due time: try once, and give up soon on a broker that is silent.
 HASTY = {"max_retries": 0, "socket_timeout": 2, "socket_connect_timeout": 1}
 
@@ -121,12 +121,21 @@ def _timeouts(executions: Iterable[JobExecution]) -> dict[object, int]:
 
 
 def _tell(executions: Sequence[JobExecution]) -> None:
+    """A line each; of many one line for all, which names them: the schedule does not wait for thousands of lines."""
     if len(executions) > MOST_TOLD_ONE_BY_ONE:
-        logger.info("The messages of %d runs are published.", len(executions))
+        for begin in range(0, len(executions), MOST_TOLD_AT_ONCE):
+            _tell_together(executions[begin : begin + MOST_TOLD_AT_ONCE])
         return
     for execution in executions:
         with log_context.bound(**tracing.log_ids(execution)):
             logger.info("The message of a run of %s is published.", execution.job_name)
+
+
+def _tell_together(executions: Sequence[JobExecution]) -> None:
+    about = [tracing.log_ids(execution) for execution in executions]
+    named = [{name: ids[name] for name in ("execution_id", "job_id", "trace_id")} for ids in about]
+    with log_context.bound(runs=named):
+        logger.info("The messages of %d runs are published.", len(executions))
 
 
 def _publish(execution: JobExecution, timeout_seconds: int | None, producer: Producer) -> None:

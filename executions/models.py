@@ -16,6 +16,7 @@ from jobs.models import ScheduledJob
 
 OPEN = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
 FINISHED = tuple(status for status in ExecutionStatus if status not in OPEN)
+NOT_WELL = (ExecutionStatus.FAILED, ExecutionStatus.MISSED, ExecutionStatus.SKIPPED, ExecutionStatus.CANCELLED)
 NEVER_RAN = (ExecutionStatus.SKIPPED, ExecutionStatus.MISSED)
 
 
@@ -106,6 +107,7 @@ class JobExecution(models.Model):
             models.Index(fields=["available_at"], condition=Q(status=ExecutionStatus.QUEUED), name="execution_waiting"),
             models.Index(fields=["job", "status"], condition=Q(status__in=OPEN), name="execution_open"),
             models.Index(fields=["completed_at"], condition=~Q(completed_at=None), name="execution_completed"),
+            models.Index(fields=["completed_at"], condition=Q(status__in=NOT_WELL), name="execution_not_well"),
         ]
 
     def __str__(self) -> str:
@@ -323,6 +325,8 @@ class AlertRound(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     asked_at = models.DateTimeField()
+    # Of each rule by its name: up to this `completed_at` it has seen all that there will ever be.
+    looked_until = models.JSONField(default=dict, db_default={})
     sign_of_life_at = models.DateTimeField(null=True)  # when the outgoing heartbeat was last sent
 
     class Meta:
@@ -368,6 +372,8 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["channel", "recipient", "id"], condition=Q(state="Waiting"), name="notice_waiting"),
             models.Index(fields=["id"], condition=Q(state="Held"), name="notice_held"),
+            models.Index(fields=["created_at"], condition=Q(state="Refused"), name="notice_refused"),
+            models.Index(fields=["channel", "recipient", "-sent_at"], condition=Q(state="Sent"), name="notice_sent"),
         ]
 
     def __str__(self) -> str:

@@ -6,10 +6,11 @@ from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import LockNotAvailable
 
-from executions import ledger, sessions
+from executions import ledger, sessions, tracing
 from executions.ledger import Outcome
 from executions.models import JobExecution
 from executions.workers import BEAT_SECONDS, SILENT_AFTER_SECONDS
+from jobs import log_context
 from jobs.enums import ExecutionStatus, Reason
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,11 @@ def close_lost() -> int:
 
 
 def _close(execution: JobExecution) -> bool:
+    with log_context.bound(**tracing.log_ids(execution)):
+        return _close_as_lost(execution)
+
+
+def _close_as_lost(execution: JobExecution) -> bool:
     if execution.is_worker_alive:  # type: ignore[attr-defined]  # a column of the query
         text = _("The worker %(name)s does not hold this run any more: the process that ran it is gone.")
     else:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.db import Error
 
 from executions import accounting, bell, control, dispatch, partitions, rescue, watch
+from executions.alerts import pruning
 from executions.bell import BROKER_ERRORS
 from executions.lease import Lease
 from executions.notices import outbox
@@ -36,6 +37,7 @@ def take(lease: Lease | None = None) -> int:
     _every(3_600, partitions.ensure_ahead)
     _every(3_600, accounting.check_in_background)
     _every(3_600, outbox.prune)
+    _every(3_600, pruning.prune)
     _every(60, background.fold_in_background)
     return fired
 

@@ -16,6 +16,8 @@ from executions.rollups import totals
 from jobs import holds
 from jobs.models import ScheduledJob
 
+A_DAY = timedelta(days=1)
+
 
 def families(now: datetime) -> Iterator[Metric]:
     yield from _schedule(now)
@@ -72,6 +74,11 @@ def _told(now: datetime) -> Iterator[Metric]:
     yield _by(
         "scheduler_notices_waiting", "Notices that are still to be told.", "channel",
         dict.fromkeys(Channel.values, 0) | {channel: count for channel, count, _oldest in rows},
+    )  # fmt: skip
+    refused = Notice.objects.filter(state=NoticeState.REFUSED, created_at__gt=now - A_DAY).order_by()
+    yield _by(
+        "scheduler_notices_refused", "Notices of the last 24 hours that nobody would take.", "channel",
+        dict.fromkeys(Channel.values, 0) | dict(refused.values_list("channel").annotate(Count("id"))),
     )  # fmt: skip
     yield _by(
         "scheduler_notices_oldest_seconds", "For how long the oldest of them has waited.", "channel",

@@ -1,10 +1,11 @@
 """One round: the rules are asked, by one of all the processes that would, and what has changed is to be told."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -12,15 +13,20 @@ from django.db import connection, transaction
 from executions import sessions, watch
 from executions.alerts import episodes
 from executions.alerts.rules import RULES
+from executions.audit_feed.streams import horizon
+from executions.models import AlertRound
 from executions.notices import outbox
 from executions.workers import SILENT_AFTER_SECONDS
 
 logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 5
-# What ended within the last round, and was written down late: no transaction that ends a run is open for so long.
+# Between the instant that a run's end bears and the first write of its transaction something may happen, but not for so
+# long; from then on `horizon` waits for that transaction.
 LATE_COMMITS = timedelta(seconds=60)
-FIRST_LOOK_BACK_DAYS = 3
+TICK = timedelta(microseconds=1)
+# The first time, and after an outage: what takes longer to look at than a rule may take would never be looked at.
+LONGEST_LOOK_BACK = timedelta(days=3)
 # After an outage of the database everybody has been silent: by then who lives has been heard of again.
 WATCHED_FOR_SECONDS = 60.0
 # Nobody may hold up the rules: neither who is frozen while he asks them, nor who has locked an alert, nor one rule.
@@ -43,11 +49,11 @@ LIMITS: Mapping[str, Any] = {
 _failing: set[str] = set()
 
 
-def ask() -> bool:
+def ask(*, lag: timedelta = LATE_COMMITS) -> bool:
     """Ask the rules, unless somebody has done so within ROUND_SECONDS or is doing it; whether this process has.
 
-    What is asked of silence is left out until the database has been seen to answer for a while. Raises the database's
-    errors: then nothing has changed.
+    What is asked of silence is left out until the database has been seen to answer for a while. Each rule goes on from
+    where it has answered last, however many rounds ago. Raises the database's errors: then nothing has changed.
     """
     if not _is_due():
         return False
@@ -56,35 +62,48 @@ def ask() -> bool:
     with transaction.atomic():
         sessions.end_if_frozen(FROZEN_AFTER_SECONDS)
         sessions.give_up_waiting(LONGEST_WAIT_SECONDS)
-        asked_before = _take()
-        if asked_before is None:
+        looked_until = _take()
+        if looked_until is None:
             return False
-        asked = {
-            **LIMITS,
-            "since": asked_before - LATE_COMMITS,
-            "failures": settings.SCHEDULER_ALERT_FAILURES,
-            "waiting": settings.SCHEDULER_ALERT_WAITING_SECONDS,
-        }
+        until = horizon(lag) - TICK
         for rule in RULES:
             if watched_seconds >= WATCHED_FOR_SECONDS or not rule.is_about_silence:
-                _apart(rule.name, partial(episodes.bring_up_to_date, rule, asked))
+                asked = {**LIMITS, **_chosen(), "since": _since(looked_until.get(rule.name), until)}
+                if _apart(rule.name, partial(episodes.bring_up_to_date, rule, asked)):
+                    looked_until[rule.name] = until.isoformat()
+        AlertRound.objects.update(looked_until=looked_until)
         _apart("release", outbox.release_failed_runs)
     return True
 
 
-def _apart(name: str, action: Callable[[], object]) -> None:
-    """What goes wrong in it is undone, said once, and does not touch the rest of the round."""
+def _chosen() -> Mapping[str, Any]:
+    """The limits that an operator sets."""
+    return {
+        "failures": settings.SCHEDULER_ALERT_FAILURES,
+        "waiting": settings.SCHEDULER_ALERT_WAITING_SECONDS,
+    }
+
+
+def _since(looked_until: str | None, until: datetime) -> datetime:
+    """After a clock went wrong and was put right, a rule may have looked into the future."""
+    earliest = until - LONGEST_LOOK_BACK
+    return min(max(datetime.fromisoformat(looked_until), earliest), until) if looked_until else earliest
+
+
+def _apart(name: str, action: Callable[[], object]) -> bool:
+    """What it says itself, or False. What goes wrong in it is undone, said once, and touches nothing else."""
     try:
         with transaction.atomic():
-            action()
+            is_done = bool(action())
     except Exception:
         if connection.needs_rollback:
             raise  # the connection is gone
         if name not in _failing:
             logger.exception("The rule %s cannot be asked; each round tries it again.", name)
         _failing.add(name)
-    else:
-        _failing.discard(name)
+        return False
+    _failing.discard(name)
+    return is_done
 
 
 def _is_due() -> bool:
@@ -92,17 +111,17 @@ def _is_due() -> bool:
         cursor.execute(_IS_DUE, {"seconds": ROUND_SECONDS})
         row = cursor.fetchone()
         if row is None:
-            cursor.execute(_FIRST, {"days": FIRST_LOOK_BACK_DAYS})
+            cursor.execute(_FIRST)
     return row is None or bool(row[0])
 
 
-def _take() -> datetime | None:
-    """Take this round; when the one before was. None when it is somebody else's."""
+def _take() -> dict[str, str] | None:
+    """Take this round; up to when each rule has looked. None when it is somebody else's."""
     with connection.cursor() as cursor:
         cursor.execute(_LIMIT_QUESTIONS, [f"{LONGEST_QUESTION_SECONDS}s"])
         cursor.execute(_TAKE, {"seconds": ROUND_SECONDS})
         row = cursor.fetchone()
-    return None if row is None else cast(datetime, row[0])
+    return None if row is None else json.loads(row[0])
 
 
 # After a clock went wrong and was put right, the last round may have been in the future.
@@ -112,14 +131,14 @@ asked_at NOT BETWEEN statement_timestamp() - %(seconds)s * interval '1 second'
 """
 _IS_DUE = f"SELECT {_DUE} FROM executions_alertround"  # noqa: S608 - nothing in it comes from outside
 _FIRST = """
-INSERT INTO executions_alertround (id, asked_at) VALUES (1, statement_timestamp() - %(days)s * interval '1 day')
+INSERT INTO executions_alertround (id, asked_at) VALUES (1, statement_timestamp() - interval '1 day')
 ON CONFLICT DO NOTHING
 """
 # Whoever does not get it does not wait for it.
 _TAKE = f"""
-WITH before AS (SELECT asked_at FROM executions_alertround WHERE {_DUE} FOR UPDATE SKIP LOCKED)
-UPDATE executions_alertround SET asked_at = statement_timestamp() FROM before
-RETURNING least(before.asked_at, statement_timestamp())
+WITH due AS (SELECT id FROM executions_alertround WHERE {_DUE} FOR UPDATE SKIP LOCKED)
+UPDATE executions_alertround AS round SET asked_at = statement_timestamp() FROM due WHERE round.id = due.id
+RETURNING looked_until
 """  # noqa: S608 - nothing in it comes from outside
 # To compile a statement that is asked every few seconds takes longer than to run it.
 _LIMIT_QUESTIONS = "SELECT set_config('statement_timeout', %s, true), set_config('jit', 'off', true)"

@@ -2,6 +2,7 @@
 
 from executions.alerts.failures import CONSECUTIVE_FAILURES
 from executions.alerts.lateness import NOT_STARTED, RUNNING_TOO_LONG
+from executions.alerts.own_words import JOB
 from executions.alerts.service import NO_BEAT, UNACCOUNTED, UNTOLD
 from executions.alerts.staffing import NO_WORKER, WAITING_TOO_LONG, WORKER_LOST
 
@@ -16,4 +17,5 @@ RULES = (
     RUNNING_TOO_LONG,
     CONSECUTIVE_FAILURES,
     NOT_STARTED,
+    JOB,
 )

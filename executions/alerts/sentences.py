@@ -21,6 +21,10 @@ class Telling:
     recovery: Callable[[Words], str]
 
 
+# Of a job that is disabled or deleted these look away; a run that is too long is watched to its end.
+OF_ENABLED_JOBS = frozenset({AlertRule.JOB, AlertRule.CONSECUTIVE_FAILURES, AlertRule.NOT_STARTED})
+
+
 def not_watched(words: Words) -> str:
     return _("%(job)s was disabled or deleted: it is not watched any more. The alert lasted %(lasted)s.") % words
 
@@ -96,6 +100,9 @@ def _waiting_too_long(words: Words) -> str:
 
 
 def _no_beat(words: Words) -> str:
+    if not _number(words, "process"):
+        text = _("No beat has ever led, and nothing has fired what was due at %(since)s. Start one.")
+        return text % words
     text = _(
         "No beat has led since %(since)s; the last one was process %(process)s on %(machine)s. Start one: what came due"
         " meanwhile is then made up as each job says."
@@ -112,12 +119,23 @@ def _unaccounted(words: Words) -> str:
 
 
 def _untold(words: Words) -> str:
-    text = ngettext(
-        "A message has waited for the channel “%(channel)s” since %(since)s.",
-        "%(waiting)s messages wait for the channel “%(channel)s”, the first one since %(since)s.",
-        _number(words, "waiting"),
-    )
-    return text % words + " " + _("The last error: %(lastError)s") % words
+    """Of an alert from before refusals were counted, `refused` is no number."""
+    said = []
+    if _number(words, "waiting"):
+        text = ngettext(
+            "A message has waited for the channel “%(channel)s” since %(since)s.",
+            "%(waiting)s messages wait for the channel “%(channel)s”, the first one since %(since)s.",
+            _number(words, "waiting"),
+        )
+        said.append(text % words)
+    if refused := _number(words, "refused"):
+        text = ngettext(
+            "%(refused)s message on the channel “%(channel)s” was refused, and nothing has arrived there since.",
+            "%(refused)s messages on the channel “%(channel)s” were refused, and nothing has arrived there since.",
+            refused,
+        )
+        said.append(text % words)
+    return " ".join([*said, _("The last error: %(lastError)s") % words])
 
 
 def _number(words: Words, name: str) -> int:
@@ -133,17 +151,24 @@ TELLINGS: Mapping[AlertRule, Telling] = {
     AlertRule.CONSECUTIVE_FAILURES: Telling(
         _failures_title,
         _failures,
-        lambda words: _("A run of %(job)s has succeeded again. The alert lasted %(lasted)s.") % words,
+        lambda words: (
+            _("A run of %(job)s has succeeded again, or its limit was raised. The alert lasted %(lasted)s.") % words
+        ),
     ),
     AlertRule.RUNNING_TOO_LONG: Telling(
         lambda words: _("%(job)s has been running for more than %(limit)s") % words,
         _running_too_long,
-        lambda words: _("The long run of %(job)s has ended. The alert lasted %(lasted)s.") % words,
+        lambda words: (
+            _("The long run of %(job)s has ended, or its limit was raised. The alert lasted %(lasted)s.") % words
+        ),
     ),
     AlertRule.NOT_STARTED: Telling(
         lambda words: _("%(job)s did not start at %(since)s") % words,
         _not_started,
-        lambda words: _("A run of %(job)s has started again. The alert lasted %(lasted)s.") % words,
+        lambda words: (
+            _("A run of %(job)s has started again, or none is waited for any more. The alert lasted %(lasted)s.")
+            % words
+        ),
     ),
     AlertRule.WORKER_LOST: Telling(
         lambda words: _("Worker %(subject)s is lost") % words,
@@ -175,7 +200,7 @@ TELLINGS: Mapping[AlertRule, Telling] = {
         lambda words: _("The newest check found the ledger complete. The alert lasted %(lasted)s.") % words,
     ),
     AlertRule.UNTOLD: Telling(
-        lambda words: _("Alerts are not told: the channel “%(channel)s” fails") % words,
+        lambda words: _("Alerts do not arrive: channel “%(channel)s”") % words,
         _untold,
         lambda words: _("The channel “%(channel)s” works again. The alert lasted %(lasted)s.") % words,
     ),

@@ -1,37 +1,44 @@
 """The rules on workers that are gone, and on queues that wait for one."""
 
 from executions.alerts.rule import Rule
+from executions.alerts.waiting import FREE
 from executions.enums import AlertRule, Severity
 
-# One that was started after its last sign, and serves its queues, has taken its place.
+# Who was started again under its name is back; every other one that was started after somebody's last sign, and serves
+# its queues, has taken one place and no more. Of those that served the same queues the last one to fall silent has the
+# fewest to choose from and is first: `short` falls where nobody is left.
 _WORKER_LOST = """
-SELECT DISTINCT ON (lost.name) NULL::uuid AS job_id, lost.name AS subject, lost.last_seen_at AS since,
-    jsonb_build_object('machine', lost.machine_name, 'process', lost.process_id, 'queues', to_jsonb(lost.queues),
-        'runs', cardinality(lost.execution_ids)) AS facts
-FROM executions_worker AS lost
-WHERE lost.stopped_at IS NULL
-    AND lost.last_seen_at < statement_timestamp() - %(silent)s * interval '1 second'
-    AND lost.last_seen_at > statement_timestamp() - %(missed)s * interval '1 second'
-    AND NOT EXISTS (
-        SELECT FROM executions_worker AS living
-        WHERE living.stopped_at IS NULL
-            AND living.last_seen_at > statement_timestamp() - %(silent)s * interval '1 second'
-            AND living.started_at > lost.last_seen_at AND living.queues @> lost.queues)
-ORDER BY lost.name, lost.last_seen_at DESC
-"""
-
-# Free to start is what `ExecutionQuerySet.active` counts of what waits. A retry is free from when it was admitted on,
-# of which its last ring is all that is known.
-_FREE = """
-    SELECT run.queue, CASE WHEN run.trigger = 'Retry' THEN greatest(run.available_at, run.rung_at)
-        ELSE run.available_at END AS since
-    FROM executions_jobexecution AS run
-    WHERE run.status = 'Queued' AND run.available_at < statement_timestamp()
-        AND NOT (run.trigger = 'Retry' AND run.rung_at IS NULL)
+WITH living AS (
+    SELECT name, queues, started_at FROM executions_worker
+    WHERE stopped_at IS NULL AND last_seen_at > statement_timestamp() - %(silent)s * interval '1 second'
+), silent AS (
+    SELECT DISTINCT ON (name) * FROM executions_worker
+    WHERE stopped_at IS NULL
+        AND last_seen_at < statement_timestamp() - %(silent)s * interval '1 second'
+        AND last_seen_at > statement_timestamp() - %(missed)s * interval '1 second'
+    ORDER BY name, last_seen_at DESC
+), gone AS (
+    SELECT * FROM silent WHERE NOT EXISTS (
+        SELECT FROM living WHERE living.name = silent.name AND living.started_at > silent.last_seen_at
+            AND living.queues @> silent.queues)
+), counted AS (
+    SELECT *, least(0, (
+        SELECT count(*) FROM living WHERE living.started_at > gone.last_seen_at AND living.queues @> gone.queues
+            AND living.name NOT IN (SELECT name FROM silent)
+    ) - row_number() OVER (PARTITION BY queues ORDER BY last_seen_at DESC, name)) AS short
+    FROM gone
+), compared AS (
+    SELECT *, min(short) OVER (PARTITION BY queues ORDER BY last_seen_at DESC, name
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS short_before
+    FROM counted
+)
+SELECT NULL::uuid AS job_id, name AS subject, last_seen_at AS since, jsonb_build_object('machine', machine_name,
+    'process', process_id, 'queues', to_jsonb(queues), 'runs', cardinality(execution_ids)) AS facts
+FROM compared WHERE short < coalesce(short_before, 0)
 """
 
 _NO_WORKER = f"""
-WITH free AS ({_FREE})
+WITH free AS ({FREE})
 SELECT NULL::uuid AS job_id, free.queue AS subject, min(free.since) AS since,
     jsonb_build_object('queue', free.queue, 'waiting', count(*)) AS facts
 FROM free
@@ -46,7 +53,7 @@ GROUP BY free.queue
 # An alert that is open lasts until the oldest is half as old as the limit: a queue that stands at its limit would
 # otherwise be told of again and again.
 _WAITING_TOO_LONG = f"""
-WITH free AS ({_FREE}), open AS (
+WITH free AS ({FREE}), open AS (
     SELECT subject FROM executions_alert WHERE rule = 'waiting_too_long' AND closed_at IS NULL
 )
 SELECT NULL::uuid AS job_id, free.queue AS subject, min(free.since) AS since,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from executions.alerts.sentences import TELLINGS, not_watched
+from executions.alerts.sentences import OF_ENABLED_JOBS, TELLINGS, not_watched
 from executions.enums import AlertRule, Channel
 from executions.models import Alert
 from jobs import cron
@@ -25,10 +25,10 @@ def message(alert: Alert) -> str:
 
 def recovery(alert: Alert) -> str:
     """That it is over, and how long it lasted."""
-    words, job = _words(alert), alert.job
-    if job and (job.deleted_at or job.status == JobStatus.DISABLED):
+    words, job, rule = _words(alert), alert.job, AlertRule(alert.rule)
+    if rule in OF_ENABLED_JOBS and job and (job.deleted_at or job.status == JobStatus.DISABLED):
         return not_watched(words)
-    return TELLINGS[AlertRule(alert.rule)].recovery(words)
+    return TELLINGS[rule].recovery(words)
 
 
 class _Words(dict[str, Any]):

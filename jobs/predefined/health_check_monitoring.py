@@ -1,9 +1,10 @@
 """HealthCheckMonitoringJob: asks each service for its health, all at once; a dead one does not hide the others.
 
-Each episode of ill health is an alert of the job, which the service tells once, and so is its end.
+Each episode of ill health is an alert of the job, which the service tells once, and so is its end. It ends too when the
+service is not asked any more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -18,6 +19,9 @@ from jobs.gateways import pinned
 from jobs.gateways.health import DEGRADED, Health
 
 MOST_AT_ONCE = 16
+# After so many runs that did not ask for it a service is not watched any more. Fewer may be somebody's own, by hand.
+UNASKED_RUNS = 3
+ASKED = "asked"  # in the job's state: of each service that may have an alert, how many runs have not asked for it
 # A name and no piece of a URL: nothing that the template puts it into means anything else for it.
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=300)]
 
@@ -57,6 +61,7 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
 
     def execute(self, context: JobContext[HealthCheckMonitoringParameters]) -> Mapping[str, Any]:
         services = list(dict.fromkeys(context.parameters.services))
+        _let_go_of_others(context, services)
         found: dict[str, Health] = {}
         with ThreadPoolExecutor(min(MOST_AT_ONCE, len(services)), thread_name_prefix="health") as pool:
             questions = [pool.submit(self._ask, context, service) for service in services]
@@ -86,8 +91,22 @@ class HealthCheckMonitoringJob(Job[HealthCheckMonitoringParameters]):
             context.log(f"{health.service} is {health.status} ({health.milliseconds} ms)", level=level)
         else:
             context.log(f"{health.service} is {health.status}: {health.error} ({health.url})", level="ERROR")
-        context.alert(
-            f"Service {health.service} is unhealthy!",
-            open=not health.is_healthy,
-            message=f"{health.url}: {health.error}",
-        )
+        message = f"{health.url}: {health.error}"
+        context.alert(_subject(health.service), open=not health.is_healthy, message=message)
+
+
+def _let_go_of_others(context: JobContext[HealthCheckMonitoringParameters], services: Sequence[str]) -> None:
+    """Close what is open about services that are not asked any more: no answer of theirs would ever do it."""
+    known = context.state.get(ASKED) or {}
+    unasked = {service: runs + 1 for service, runs in known.items() if service not in services}
+    for service, runs in unasked.items():
+        if runs >= UNASKED_RUNS and context.alert(_subject(service), open=False):
+            context.log(f"{service} is not asked any more, and its alert is over")
+    # Before anything opens: what is not written here would be closed by nobody.
+    asked = {service: runs for service, runs in unasked.items() if runs < UNASKED_RUNS} | dict.fromkeys(services, 0)
+    if asked != known:
+        context.state.set(ASKED, asked)
+
+
+def _subject(service: str) -> str:
+    return f"Service {service} is unhealthy!"

@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from executions.alerts.waiting import FREE
 from executions.workers import SILENT_AFTER_SECONDS
 
 # A worker that is replaced by a new one is given the time.
@@ -15,13 +16,11 @@ def unserved_queues() -> list[str]:
         return [queue for (queue,) in cursor.fetchall()]
 
 
-# A retry that was not rung yet waits for its job, not for a worker.
-_UNSERVED = """
-SELECT DISTINCT queue FROM executions_jobexecution
-WHERE status = 'Queued' AND available_at < clock_timestamp() - %(waited)s * interval '1 second'
-    AND NOT (trigger = 'Retry' AND rung_at IS NULL)
+_UNSERVED = f"""
+SELECT DISTINCT queue FROM ({FREE}) AS free
+WHERE since < statement_timestamp() - %(waited)s * interval '1 second'
     AND queue NOT IN (
         SELECT unnest(queues) FROM executions_worker
-        WHERE stopped_at IS NULL AND last_seen_at > clock_timestamp() - %(silent)s * interval '1 second')
+        WHERE stopped_at IS NULL AND last_seen_at > statement_timestamp() - %(silent)s * interval '1 second')
 ORDER BY queue
-"""
+"""  # noqa: S608 - of constants alone

@@ -89,8 +89,9 @@ class Play:
 
     def at_random(self, *, kills: int, within: float) -> Row:
         """Killed at any moment. `within`: how many seconds a run takes that nobody disturbs."""
-        plan = ({"kill_after": self.random.uniform(0, within)} for _ in repeat(None))
-        return self._until_killed(self._row(RANDOM), kills, plan)
+        took = [within]  # and those that came to their end before their kill: the machine may be quicker by now
+        plan = ({"kill_after": self.random.uniform(0, min(took))} for _ in repeat(None))
+        return self._until_killed(self._row(RANDOM), kills, plan, took)
 
     def together(self, *, rounds: int) -> Row:
         """Two runs of one job start together."""
@@ -107,8 +108,10 @@ class Play:
     def _row(self, point: str) -> Row:
         return Row(self.case.name, point)
 
-    def _until_killed(self, row: Row, kills: int, plan: Iterator[dict[str, Any]]) -> Row:
-        """`plan`: how each attempt dies, in the words of an order."""
+    def _until_killed(
+        self, row: Row, kills: int, plan: Iterator[dict[str, Any]], took: list[float] | None = None
+    ) -> Row:
+        """`plan`: how each attempt dies, in the words of an order. `took` gets the seconds of those that did not."""
 
         def play(scene: Scene) -> tuple[int, list[JobExecution]]:
             execution: JobExecution | None = scene.run
@@ -117,6 +120,8 @@ class Play:
             while execution and row.kills + killed < kills and execution.retry_attempt < attempts.MOST_RETRIES:
                 made = self.stage.attempts.make(Order(execution, **next(plan)))[0]
                 killed, last = killed + made.was_killed, made.row
+                if took is not None and not made.was_killed:
+                    took.append(made.seconds)
                 execution = attempts.next_attempt(last)
             return killed, [self.stage.attempts.to_the_end(execution) or last]
 

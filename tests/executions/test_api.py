@@ -344,7 +344,7 @@ def test_pages_by_cursor_keep_their_filters_and_neither_count_nor_skip(api, hist
 
 
 def test_a_history_costs_the_same_queries_however_long_it_is(api, history, django_assert_max_num_queries):
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert api.get("/executions").json()["totalCount"] == 7
 
 

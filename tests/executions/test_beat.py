@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.db import connection
+from django.db import connection, transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from executions.beat import LedgerScheduler
+from executions.lease import Deposed
 from executions.models import JobExecution
+from executions.vitals import signs
 from jobs import periodic
 from jobs.models import ScheduledJob
 from tests.factories import a_job, fell_due, minutes_ago, rows_of
@@ -67,6 +69,23 @@ def test_the_beat_does_not_spin_on_a_job_that_it_cannot_fire(beat: LedgerSchedul
     ScheduledJob.objects.filter(pk=job.pk).update(time_zone="Atlantis/Capital")
     assert beat.tick() >= 0.5
     assert rows_of(job) == []
+
+
+def test_each_batch_of_a_beat_that_catches_up_is_a_sign_of_its_life(beat: LedgerScheduler) -> None:
+    """A turn that took minutes was given as one: it counted as stuck, was killed, and began again."""
+    beat.tick()
+    sign = signs._signs["beat"]
+    before, sign.holds_until = sign.holds_until, 0.0
+    with transaction.atomic():
+        beat.lease.renew()
+    assert sign.holds_until >= before
+    assert sign.said.startswith("leads, term ")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE executions_beatlease SET term = term + 1")
+    sign.holds_until = 0.0
+    with pytest.raises(Deposed), transaction.atomic():
+        beat.lease.renew()
+    assert sign.holds_until == 0.0, "who was deposed has done nothing"
 
 
 def test_a_vanished_type_does_not_end_the_beat(beat: LedgerScheduler) -> None:

@@ -100,6 +100,18 @@ def test_a_backlog_larger_than_a_batch_is_planned_as_one() -> None:
     assert {row.trigger for row in rows[-100:]} == {Trigger.CATCH_UP}
 
 
+def test_a_backlog_of_many_jobs_is_settled_by_batches_that_each_last_only_seconds() -> None:
+    """One batch took all of a thousand jobs' days, until whoever watches over beat killed it, and it began again."""
+    jobs = [a_job(f"job {number}", cron_expression="* * * * *", misfire_policy="Skip") for number in range(3)]
+    firsts = [fell_due(job, minutes_ago(2_600)) for job in jobs]
+    written: list[int] = []
+    dispatch.fire_due(lambda: written.append(JobExecution.objects.count()))
+    assert len(written) == 2 and 5_200 <= written[1] < 5_210, "a batch of two jobs, and one of the third"
+    for job, first in zip(jobs, firsts, strict=True):
+        minutes = (fresh(job).next_execution_at - first) // timedelta(minutes=1)
+        assert JobExecution.objects.filter(job=job).count() == minutes >= 2_600
+
+
 def test_jobs_that_are_disabled_or_deleted_do_not_fire() -> None:
     disabled, deleted = a_job("one", cron_expression="* * * * *"), a_job("two", cron_expression="* * * * *")
     disabled.disable(by=SOMEBODY)

@@ -20,13 +20,13 @@ SUCCESS = COMPLETED
 FAILURE = Outcome(ExecutionStatus.FAILED, "error", error_message="it broke\nhere")
 
 
-def ask(*, watched_seconds: int = 1_000) -> None:
+def ask(*, watched_seconds: int = 1_000, lag: timedelta = round.LATE_COMMITS) -> None:
     """As if the last round had been a while ago."""
     Watch.objects.update_or_create(
         id=1, defaults={"since": Now() - timedelta(seconds=watched_seconds), "last_turn_at": Now()}
     )
     AlertRound.objects.filter(id=1).update(asked_at=Now() - timedelta(seconds=6))
-    assert round.ask()
+    assert round.ask(lag=lag)
 
 
 def open_alerts(rule: AlertRule) -> list[Alert]:

@@ -7,11 +7,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from executions.alerts import episodes
+from executions.alerts import episodes, wording
+from executions.alerts.round import LIMITS
+from executions.alerts.staffing import WORKER_LOST
 from executions.enums import AlertRule, NoticeKind, Severity
-from executions.models import Alert, Notice
+from executions.models import Alert, Notice, Worker
 from tests.executions.alerts.rounds import FAILURE, a_worker, ask, earlier, open_alerts, runs, the_alert
-from tests.factories import SOMEBODY, a_job, started
+from tests.factories import SOMEBODY, a_job, ended, started
 
 
 def told(alert: Alert) -> list[str]:
@@ -52,9 +54,6 @@ def test_the_database_leaves_one_open_alert_per_rule_job_and_subject() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_that_find_the_same_at_once_one_opens_it_and_tells_it() -> None:
     """As if the round were no bar: the constraint and the statement that opens leave one."""
-    from executions.alerts.round import LIMITS
-    from executions.alerts.staffing import WORKER_LOST
-
     a_worker(silent=100)
     start = threading.Barrier(8)
 
@@ -74,6 +73,19 @@ def test_of_many_that_find_the_same_at_once_one_opens_it_and_tells_it() -> None:
 
 
 @pytest.mark.django_db
+def test_of_very_many_a_part_is_opened_or_closed_at_a_time_and_it_is_said_when_that_was_all() -> None:
+    for number in range(3):
+        a_worker(f"celery@{number}", silent=100 + number)
+    assert [episodes.bring_up_to_date(WORKER_LOST, LIMITS, most=2) for _round in range(2)] == [False, True]
+    alerts = open_alerts(AlertRule.WORKER_LOST)
+    assert [told(alert) for alert in alerts] == [[NoticeKind.OPENED]] * 3
+    Worker.objects.update(last_seen_at=Now())
+    assert [episodes.bring_up_to_date(WORKER_LOST, LIMITS, most=2) for _round in range(2)] == [False, True]
+    assert open_alerts(AlertRule.WORKER_LOST) == []
+    assert all(NoticeKind.RECOVERED in told(alert) for alert in alerts)
+
+
+@pytest.mark.django_db
 def test_a_jobs_own_alert_is_opened_once_an_episode_and_told() -> None:
     job = a_job()
     first = episodes.open_for_job(job.id, "gateway", "HTTP 503")
@@ -88,6 +100,26 @@ def test_a_jobs_own_alert_is_opened_once_an_episode_and_told() -> None:
     assert episodes.close_for_job(job.id, "gateway") is None
     assert NoticeKind.RECOVERED in told(alert)
     assert episodes.open_for_job(job.id, "gateway", "again") != first
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["disable", "retire"])
+def test_a_jobs_own_alert_is_over_when_nobody_will_ever_close_it(verb: str) -> None:
+    """It stayed in all lists for ever, and no door closed it. A run that is still going on may say more."""
+    job, other = a_job(), a_job("other", overlap_policy="Allow")
+    run = started(job)
+    for each in (job, other):
+        episodes.open_for_job(each.id, "gateway", "HTTP 503")
+    getattr(job, verb)(by=SOMEBODY)
+    ask()
+    assert len(open_alerts(AlertRule.JOB)) == 2
+    ended(run)
+    ask(), ask()
+    assert the_alert(AlertRule.JOB).job == other
+    alert = Alert.objects.get(job=job)
+    assert NoticeKind.RECOVERED in told(alert)
+    assert wording.recovery(alert).startswith("job was disabled or deleted")
+    assert the_alert(AlertRule.JOB).facts == {}, "nothing but that is touched"
 
 
 @pytest.mark.django_db

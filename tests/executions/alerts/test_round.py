@@ -22,8 +22,9 @@ from executions.alerts.rules import RULES
 from executions.enums import AlertRule
 from executions.ledger import Outcome
 from executions.models import Alert, AlertRound, BeatLease, JobExecution
+from jobs.clock import database_now
 from tests.database_clock import database_time
-from tests.executions.alerts.rounds import FAILURE, a_worker, ask, earlier, open_alerts, runs, the_alert
+from tests.executions.alerts.rounds import FAILURE, SUCCESS, a_worker, ask, earlier, open_alerts, runs, the_alert
 from tests.factories import a_job, a_run, fell_due, minutes_ago, settle
 
 LEDGER = JobExecution._meta.db_table
@@ -119,6 +120,89 @@ def test_a_rule_that_cannot_be_asked_keeps_no_other_from_being_asked(caplog: pyt
     assert len(said) == 1
 
 
+# --- Nothing is passed over ------------------------------------------------------------------------------------------
+def every_rule_has_looked(*, minutes_ago: float) -> None:
+    ask()
+    (looked,) = AlertRound.objects.all()
+    at = database_now() - timedelta(minutes=minutes_ago)
+    looked.looked_until = dict.fromkeys(looked.looked_until, at.isoformat())
+    looked.save()
+
+
+def a_missed_run(*, minutes_old: float, name: str = "job") -> JobExecution:
+    """Written down so long ago; nothing can start it any more."""
+    job = a_job(name, cron_expression="0 3 * * *", misfire_policy="Skip")
+    fell_due(job, minutes_ago(1_440))
+    (row,) = settle(job, database_now())
+    earlier(row, minutes_old * 60, "completed_at")
+    return row
+
+
+@pytest.mark.django_db
+def test_what_was_missed_while_silence_could_not_be_judged_is_told_of_when_it_can() -> None:
+    """All was off at night; the schedule has caught up before anybody may say so, and each round moved on."""
+    every_rule_has_looked(minutes_ago=600)
+    a_missed_run(minutes_old=2)
+    ask(watched_seconds=5), ask(watched_seconds=40)
+    assert open_alerts(AlertRule.NOT_STARTED) == []
+    ask(watched_seconds=80)
+    the_alert(AlertRule.NOT_STARTED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ended_while_a_rule_could_not_be_asked_is_looked_at_when_it_can() -> None:
+    """Its alert stayed open until the job's next run ended."""
+    job = a_job(max_consecutive_failures=0)
+    runs(job, FAILURE)
+    every_rule_has_looked(minutes_ago=5)
+    JobExecution.objects.update(completed_at=minutes_ago(60))
+    (success,) = runs(job, SUCCESS)
+    earlier(success, 120, "completed_at")
+    with somebody_else() as other:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT FROM executions_alert FOR UPDATE")
+        ask()
+    the_alert(AlertRule.CONSECUTIVE_FAILURES)
+    ask()
+    assert open_alerts(AlertRule.CONSECUTIVE_FAILURES) == []
+
+
+@pytest.mark.django_db
+def test_no_rule_looks_back_for_longer_than_it_may_take_to_do_so() -> None:
+    job = a_job(max_consecutive_failures=0)
+    (run,) = runs(job, FAILURE)
+    earlier(run, 4 * 86_400, "completed_at")
+    every_rule_has_looked(minutes_ago=30 * 1_440)
+    ask()
+    assert open_alerts(AlertRule.CONSECUTIVE_FAILURES) == []
+    earlier(run, -2 * 86_400, "completed_at")
+    every_rule_has_looked(minutes_ago=30 * 1_440)
+    ask()
+    the_alert(AlertRule.CONSECUTIVE_FAILURES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_long_transaction_says_of_its_beginning_is_looked_at_when_it_commits() -> None:
+    """A due time that nobody had fired ended as missed, in the long batch of a beat; it was told of as started."""
+    job = a_job(cron_expression="0 3 * * *", grace_seconds=0)
+    fell_due(job, minutes_ago(1_440))
+    (row,) = settle(job, database_now())
+    JobExecution.objects.update(status="Skipped", completed_at=minutes_ago(60))
+    fell_due(job, minutes_ago(1_440))
+    ask()
+    alert = the_alert(AlertRule.NOT_STARTED)
+    with somebody_else() as beat, beat.cursor() as cursor:
+        cursor.execute("UPDATE jobs_scheduledjob SET next_execution_at = now() + interval '1 day'")
+        cursor.execute("UPDATE executions_jobexecution SET status = 'Missed', completed_at = now()")
+        for _round in range(2):
+            ask(lag=timedelta())
+        assert the_alert(AlertRule.NOT_STARTED).facts["why"] == "notFired"
+        beat.commit()
+    ask(lag=timedelta())
+    late = the_alert(AlertRule.NOT_STARTED)
+    assert (late.id, late.facts["why"], late.facts["executionId"]) == (alert.id, "missed", str(row.id))
+
+
 # --- Outages ---------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_an_outage_of_the_database_raises_nothing() -> None:
@@ -196,6 +280,10 @@ def test_a_round_asks_as_many_questions_for_many_jobs_as_for_one() -> None:
             runs(job, FAILURE)
             fell_due(job, minutes_ago(1_440))
 
+    BeatLease.objects.create(
+        holder="00000000-0000-4000-8000-0000000000bb", term=1, machine_name="there", process_id=7, since=Now(),
+        expires_at=Now() + timedelta(hours=1),
+    )  # fmt: skip
     ask()
     quiet = questions()
     trouble(1)

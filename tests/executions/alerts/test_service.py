@@ -1,16 +1,27 @@
 """The service itself: its beat, its ledger, and whether it is heard."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
 
+from executions.alerts import wording
 from executions.enums import AlertRule, Channel, NoticeKind, NoticeState
 from executions.models import BeatLease, LedgerCheck, Notice
+from jobs.clock import database_now
+from tests.database_clock import DatabaseClock, database_time
 from tests.executions.alerts.rounds import ask, open_alerts, the_alert
+from tests.factories import a_job, fell_due, minutes_ago
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock() -> Iterator[DatabaseClock]:
+    with database_time(minutes_ago(0)) as clock:
+        yield clock
 
 
 def lease(*, ended_seconds_ago: float) -> None:
@@ -20,8 +31,6 @@ def lease(*, ended_seconds_ago: float) -> None:
 
 
 def test_a_lease_that_ran_out_is_told_of_until_a_beat_leads_again() -> None:
-    ask()
-    assert open_alerts(AlertRule.NO_BEAT) == [], "where no beat ever ran, none is missed"
     lease(ended_seconds_ago=30)
     ask()
     assert open_alerts(AlertRule.NO_BEAT) == []
@@ -29,6 +38,25 @@ def test_a_lease_that_ran_out_is_told_of_until_a_beat_leads_again() -> None:
     ask()
     alert = the_alert(AlertRule.NO_BEAT)
     assert (alert.severity, alert.facts["machine"], alert.facts["process"]) == ("Critical", "there", 7)
+    lease(ended_seconds_ago=-10)
+    ask()
+    assert open_alerts(AlertRule.NO_BEAT) == []
+
+
+def test_a_beat_that_never_led_is_missed_once_something_has_come_due(clock: DatabaseClock) -> None:
+    """It came as an alert of each job, minutes later. A stock beat that rings has no lease, and leaves nothing late."""
+    job = a_job(cron_expression="0 3 * * *")
+    ask()
+    assert open_alerts(AlertRule.NO_BEAT) == []
+    due = fell_due(job, minutes_ago(1_440))
+    clock.move_to(due + timedelta(seconds=49))
+    ask()
+    assert open_alerts(AlertRule.NO_BEAT) == []
+    clock.advance(seconds=10)
+    ask()
+    alert = the_alert(AlertRule.NO_BEAT)
+    assert (alert.severity, alert.facts) == ("Critical", {"since": f"{due:%FT%TZ}", "machine": None, "process": None})
+    assert wording.message(alert).startswith("No beat has ever led, and nothing has fired what was due")
     lease(ended_seconds_ago=-10)
     ask()
     assert open_alerts(AlertRule.NO_BEAT) == []
@@ -76,5 +104,22 @@ def test_a_channel_that_keeps_failing_is_told_of_until_it_has_told_what_waited()
     assert alert.subject == "Administrators"
     assert (alert.facts["waiting"], alert.facts["lastError"]) == (1, "no route")
     Notice.objects.filter(id=stuck.id).update(state=NoticeState.SENT)
+    ask()
+    assert open_alerts(AlertRule.UNTOLD) == []
+
+
+def test_what_was_refused_is_told_until_something_arrives_there() -> None:
+    old = notice(Channel.EMAIL, tries=1, minutes_old=1_441, state=NoticeState.REFUSED)
+    Notice.objects.filter(id=old.id).update(kind=NoticeKind.RUN_FAILED)
+    notice(Channel.EMAIL, tries=1, minutes_old=1, state=NoticeState.REFUSED)  # a test, which says so where it was asked
+    ask()
+    assert open_alerts(AlertRule.UNTOLD) == []
+    Notice.objects.filter(id=old.id).update(kind=NoticeKind.RUN_FAILED, created_at=minutes_ago(1))
+    ask()
+    alert = the_alert(AlertRule.UNTOLD)
+    assert (alert.subject, alert.facts["refused"], alert.facts["waiting"]) == ("Email", 1, 0)
+    assert "1 message on the channel “E-mail” was refused" in wording.message(alert)
+    later = notice(Channel.EMAIL, tries=1, minutes_old=0, state=NoticeState.SENT)
+    Notice.objects.filter(id=later.id).update(sent_at=database_now())
     ask()
     assert open_alerts(AlertRule.UNTOLD) == []

@@ -49,9 +49,40 @@ def test_its_place_is_taken_by_one_that_was_started_later_and_serves_its_queues(
     a_worker("celery@silent", queues=["default", "slow"], silent=46, up=50)
     ask()
     assert [alert.subject for alert in open_alerts(LOST)] == ["celery@lost", "celery@silent"]
-    a_worker("celery@new", queues=["slow", "fast", "default"], up=1)
+    for name in ("new", "newer"):
+        a_worker(f"celery@{name}", queues=["slow", "fast", "default"], up=1)
     ask()
     assert open_alerts(LOST) == []
+
+
+@pytest.mark.parametrize(
+    ("started_ago", "missed"),
+    [
+        ([], ["one", "three", "two"]),
+        ([5], ["one", "two"]),  # it was started after all three were lost
+        ([5, 5], ["one"]),
+        ([150], ["three", "two"]),  # before two of them were
+        ([150, 5], ["two"]),
+        ([250, 150], ["three", "two"]),
+        ([150, 5, 5], []),
+    ],
+    ids=str,
+)
+def test_one_that_is_new_takes_one_place(started_ago: list[float], missed: list[str]) -> None:
+    """It closed the alerts of any number of lost ones."""
+    for name, silent in (("one", 200), ("two", 100), ("three", 50)):
+        a_worker(f"celery@{name}", silent=silent)
+    for number, up in enumerate(started_ago):
+        a_worker(f"celery@new-{number}", up=up)
+    ask()
+    assert [alert.subject for alert in open_alerts(LOST)] == [f"celery@{name}" for name in missed]
+
+
+def test_one_that_is_back_under_its_name_stands_for_itself_alone() -> None:
+    a_worker("celery@back", silent=200), a_worker("celery@gone", silent=100)
+    a_worker("celery@back", up=10)
+    ask()
+    assert the_alert(LOST).subject == "celery@gone"
 
 
 def test_one_that_is_lost_again_and_again_is_one_episode() -> None:

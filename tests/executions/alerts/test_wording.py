@@ -14,7 +14,7 @@ from executions.enums import AlertRule, Channel, NoticeKind, NoticeState
 from executions.models import Alert, BeatLease, LedgerCheck, Notice
 from jobs.gateways.content_rules import subject_faults
 from tests.executions.alerts.rounds import FAILURE, a_worker, ask, earlier, runs
-from tests.factories import SOMEBODY, a_job, a_run, fell_due, minutes_ago, started
+from tests.factories import SOMEBODY, a_job, a_run, ended, fell_due, minutes_ago, started
 
 pytestmark = pytest.mark.django_db
 # Of that kind is what was left out of a sentence.
@@ -100,3 +100,27 @@ def test_many_failures_are_more_than_so_many_and_who_was_disabled_has_not_recove
     alert = Alert(rule=AlertRule.CONSECUTIVE_FAILURES, job=job, facts={"failures": 31, "isAtLeast": True})
     assert wording.title(alert) == "Prices: more than 30 runs in a row have failed"
     assert wording.recovery(alert).startswith("Prices was disabled or deleted")
+
+
+@pytest.mark.parametrize(
+    ("rule", "because"),
+    [
+        (AlertRule.NOT_STARTED, "or none is waited for any more"),  # cancelled, paused, held, skipped
+        (AlertRule.CONSECUTIVE_FAILURES, "or its limit was raised"),
+        (AlertRule.RUNNING_TOO_LONG, "or its limit was raised"),
+    ],
+)
+def test_a_recovery_says_no_more_than_is_known(rule: AlertRule, because: str) -> None:
+    """A run that somebody had cancelled was told as started, a raised limit as a success."""
+    assert because in wording.recovery(Alert(rule=rule, job=a_job(), facts={}))
+
+
+def test_a_long_run_of_a_job_that_was_disabled_was_watched_to_its_end() -> None:
+    job = a_job("Backup", max_duration_seconds=60)
+    run = started(job)
+    earlier(run, 100, "started_at")
+    job.disable(by=SOMEBODY)
+    ask()
+    ended(run)
+    ask()
+    assert wording.recovery(Alert.objects.get()).startswith("The long run of Backup has ended")

@@ -7,20 +7,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from celery import current_app
 from celery.worker import state
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
+from django.db.models.functions import Now
 from kombu.asynchronous import Hub
 
-from executions.vitals import file, main_loop, reach
+from executions.models import JobExecution
+from executions.vitals import file, main_loop, neglect, reach
 from executions.vitals.main_loop import MainLoop
 from executions.vitals.signs import AFTER_OUTAGE_SECONDS, Sign
 from scheduler_project.local.process import eventually
+from tests.factories import a_job, a_run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -152,25 +158,88 @@ def hub() -> Iterator[Hub]:
 LONG_AGO = time.monotonic() - main_loop.SILENT_AFTER_SECONDS - 1_000
 
 
+def consumer(hub: Hub, connection: str | None = "to the broker", *, processes: int = 2) -> Any:
+    """What a worker's main process has, without the worker."""
+    return SimpleNamespace(
+        hub=hub, connection=connection, app=current_app, pool=SimpleNamespace(num_processes=processes)
+    )
+
+
 def test_a_loop_that_runs_answers(hub: Hub) -> None:
-    loop = MainLoop(SimpleNamespace(hub=hub, connection="to the broker"))
+    loop = MainLoop(consumer(hub))
     loop.answered_at = LONG_AGO
     assert not loop.doing()
     assert eventually(lambda: loop.doing() == "takes messages", 60)
 
 
 def test_a_loop_that_hangs_does_not_answer_for_long() -> None:
-    loop = MainLoop(SimpleNamespace(hub=Hub(), connection="to the broker"))
+    loop = MainLoop(consumer(Hub()))
     assert loop.doing() == "takes messages"
     loop.answered_at = LONG_AGO
     assert loop.doing() == ""
 
 
 def test_a_worker_that_looks_for_its_broker_or_stops_need_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = MainLoop(SimpleNamespace(hub=Hub(), connection=None))
+    loop = MainLoop(consumer(Hub(), None))
     loop.answered_at = LONG_AGO
     assert loop.doing() == "looks for its broker"
-    loop = MainLoop(SimpleNamespace(hub=Hub(), connection="to the broker"))
+    loop = MainLoop(consumer(Hub()))
     loop.answered_at = LONG_AGO
     monkeypatch.setattr(state, "should_stop", 0)
     assert loop.doing() == "waits for its runs to stop"
+
+
+# --- A worker that is connected and takes nothing --------------------------------------------------------------------
+LONG = neglect.NEGLECTED_AFTER_SECONDS + 1
+
+
+@pytest.fixture
+def waiting(broker: Any) -> JobExecution:
+    """A run whose message lies in the broker for so long."""
+    run = a_run(a_job())
+    JobExecution.objects.update(available_at=Now() - timedelta(seconds=LONG))
+    return run
+
+
+def idle(processes: int = 2) -> MainLoop:
+    """A loop that runs, of a worker that has had a process free for so long and has taken nothing."""
+    loop = MainLoop(consumer(Hub(), processes=processes))
+    loop.neglect.since -= LONG
+    return loop
+
+
+@pytest.mark.django_db
+def test_a_worker_that_lets_runs_wait_with_a_process_free_gives_no_sign(
+    waiting: JobExecution, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connected but deaf, it was called healthy, for its loop turned and its heartbeat went on."""
+    loop = idle()
+    assert (loop.doing(), loop.doing()) == ("", "")
+    assert [record.levelname for record in caplog.records if "takes nothing" in record.getMessage()] == ["ERROR"]
+    monkeypatch.setattr(state, "all_total_count", [state.all_total_count[0] + 1])  # as when it takes one
+    assert loop.doing() == "takes messages"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("excuse", ["is new", "is busy", "serves another queue", "its message is lost", "is held"])
+def test_no_worker_is_blamed_for_a_run_that(excuse: str, waiting: JobExecution, broker: Any) -> None:
+    loop = idle(processes=0 if excuse == "is busy" else 2)
+    if excuse == "its message is lost":
+        broker.flushdb()
+    changes = {
+        "is new": {"available_at": Now()},
+        "serves another queue": {"queue": "other"},
+        "is held": {"available_at": None},
+    }
+    if excuse in changes:
+        JobExecution.objects.update(**changes[excuse])
+    assert loop.doing() == "takes messages"
+
+
+@pytest.mark.django_db
+def test_a_worker_that_has_just_found_its_broker_is_given_the_time(waiting: JobExecution) -> None:
+    loop = idle()
+    loop.consumer.connection = None
+    assert loop.doing() == "looks for its broker"
+    loop.consumer.connection = "to the broker"
+    assert loop.doing() == "takes messages"

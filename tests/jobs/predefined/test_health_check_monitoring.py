@@ -109,6 +109,22 @@ def test_an_alert_opens_once_an_episode_and_closes_with_the_recovery(httpserver:
     assert Alert.objects.count() == 2
 
 
+def test_what_is_open_about_a_service_that_is_not_asked_any_more_is_over(
+    httpserver: HTTPServer, job: ScheduledJob
+) -> None:
+    """It stayed open for ever. One run that asks for less, as somebody may ask for by hand, ends nothing yet."""
+    template = serve(httpserver, a=("", 500), b=("", 500), c=("Healthy", 200))
+    checked(job, services=["a", "b", "c"], urlTemplate=template)
+    assert open_alerts() == ["Service a is unhealthy!", "Service b is unhealthy!"]
+    for services in (["b", "c"], ["a", "b"], ["b"], ["b"]):
+        checked(job, services=services, urlTemplate=template)
+        assert len(open_alerts()) == 2
+    checked(job, services=["b"], urlTemplate=template)
+    assert open_alerts() == ["Service b is unhealthy!"]
+    checked(job, services=["a", "b"], urlTemplate=template)
+    assert len(open_alerts()) == 2
+
+
 def test_a_degraded_service_opens_no_alert(httpserver: HTTPServer, job: ScheduledJob) -> None:
     checked(job, services=["a"], urlTemplate=serve(httpserver, a=("Degraded", 200)))
     assert not Alert.objects.exists()
