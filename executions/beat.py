@@ -7,12 +7,15 @@ may run: one leads, the others wait for its lease to end.
 
 import logging
 import time
+from functools import cached_property
+from math import inf
 from typing import Any
 
+from celery.beat import SchedulingError
 from django.db import Error, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from executions import turn
+from executions import bell, turn
 from executions.alerts import overseer
 from executions.bell import BROKER_ERRORS
 from executions.lease import Deposed, Lease
@@ -60,18 +63,19 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
                 time.sleep(self.max_interval)
 
     def close(self) -> None:
+        super().close()  # what is still to be written is written while this beat leads
         try:
             self.lease.release()
         except Error as fault:
             logger.warning("The lease could not be given back and ends by itself: %s", fault)
         overseer.stop()
-        super().close()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn; returns the seconds until the next, which are fewer when a due time comes sooner."""
         try:
             if not self.lease.hold():
                 signs.give("beat", "stands by: another beat leads", holds_for=TURN_SECONDS)
+                self._forget()
                 return STANDBY_SECONDS
             turn.take(self.lease)
             self.lease.give_sign()
@@ -79,15 +83,46 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
             return min(others, self._seconds_to_next())
         except Deposed:
             logger.warning("Another beat leads by now; what this one was about to fire is left to it.")
+            self._forget()
         except Error as fault:
             self._note_absence(fault)
         except BROKER_ERRORS as fault:
             signs.give("beat", f"leads; the broker is away: {fault}", holds_for=TURN_SECONDS)
             logger.warning("The broker is away; beat tries again in %s s: %s", self.max_interval, fault)
+            self._forget()
         except Exception:
             # One bad row must not end the beat, and with it every other job's schedule.
             logger.exception("This turn of the schedule failed; beat tries again in %s s.", self.max_interval)
         return float(self.max_interval)
+
+    # --- Somebody else's periodic tasks ------------------------------------------------------------------------------
+    # Celery writes when one was last run within three minutes, also where sending it failed: whoever leads next would
+    # run it once more, and a deposed beat write over what is newer. Here it is written once it is sent.
+    _last_sync = inf
+
+    @cached_property
+    def producer(self) -> Any:
+        """Celery's waits for the broker for ever, and with it all jobs would."""
+        return self.Producer(bell.connection(), auto_declare=False)
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        """Send a task that is due, if this beat still leads. Raises Deposed, and the broker's errors: it stays due."""
+        if not self.lease.hold():
+            raise Deposed
+        entry.options = {**entry.options, "retry": False}
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as fault:
+            if isinstance(fault.__context__, BROKER_ERRORS):
+                raise fault.__context__ from None
+            logger.exception("The periodic task %s cannot be sent, it is tried again at its next time.", entry.name)
+        self.sync()
+
+    def _forget(self) -> None:
+        """What is known of them may be old by the time this beat leads, or reaches the broker, again."""
+        self._dirty.clear()
+        self._heap, self._initial_read = None, True
+        self.__dict__.pop("producer", None)
 
     def enabled_models_qs(self) -> Any:
         # Without the stock filter on hours, which hides a crontab row for most of the day and shows it with a stale
@@ -98,7 +133,7 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
         signs.give("beat", f"waits for the database: {fault}", holds_for=TURN_SECONDS)
         logger.warning("The database is away; beat tries again in %s s: %s", self.max_interval, fault)
         connection.close()
-        self._initial_read = True  # the stock part would take what it could not read for read
+        self._forget()  # the stock part would take what it could not read for read
 
     def _seconds_to_next(self) -> float:
         seconds = ScheduledJob.seconds_to_next()

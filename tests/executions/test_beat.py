@@ -1,6 +1,7 @@
 """The beat scheduler in this process: what it loads, what it fires, and what does not end it."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from celery import current_app
 from django.db import connection, transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from executions import bell
 from executions.beat import LedgerScheduler
-from executions.lease import Deposed
+from executions.lease import Deposed, Lease
 from executions.models import JobExecution
 from executions.vitals import signs
 from jobs import periodic
@@ -125,6 +127,66 @@ def test_a_tick_whose_connection_was_cut_is_made_up_by_the_next(beat: LedgerSche
     beat.tick()
     beat.tick()
     assert len(rows_of(job)) == 1
+
+
+# --- Somebody else's periodic tasks ----------------------------------------------------------------------------------
+def due_task(beat: LedgerScheduler) -> PeriodicTask:
+    task = somebody_elses()
+    PeriodicTask.objects.filter(pk=task.pk).update(last_run_at=minutes_ago(120))
+    task.refresh_from_db()
+    beat._forget()  # it was read before
+    return task
+
+
+def last_run(task: PeriodicTask) -> Any:
+    return PeriodicTask.objects.values_list("last_run_at", flat=True).get(pk=task.pk)
+
+
+def another_beat_leads(beat: LedgerScheduler) -> Lease:
+    beat.lease.release()
+    other = Lease()
+    assert other.hold()
+    return other
+
+
+def test_a_periodic_task_is_sent_once_and_that_is_written_at_once(beat: LedgerScheduler) -> None:
+    task = due_task(beat)
+    beat.tick(), beat.tick(), beat.tick()
+    assert bell.held_by_broker("default") == 1
+    assert last_run(task) > minutes_ago(1)
+    again = LedgerScheduler(app=current_app, lazy=False)  # as after a kill: nothing of it was only in memory
+    beat.lease.release()
+    again.tick(), again.tick()
+    assert bell.held_by_broker("default") == 1
+
+
+def test_a_periodic_task_that_the_broker_does_not_take_stays_due_and_holds_up_no_job(
+    beat: LedgerScheduler, broker_at: Callable[[str], None]
+) -> None:
+    task, job, there = due_task(beat), a_job(cron_expression="0 3 * * *"), current_app.conf.broker_url
+    fell_due(job, minutes_ago(1440))
+    broker_at("redis://127.0.0.1:1/0")
+    beat.tick(), beat.tick()
+    assert len(rows_of(job)) == 1
+    assert last_run(task) == task.last_run_at
+    broker_at(there)
+    beat.tick()
+    assert last_run(task) > minutes_ago(1)
+    assert bell.held_by_broker("default") >= 1
+
+
+def test_a_deposed_beat_sends_no_periodic_task_and_writes_nothing_of_them(beat: LedgerScheduler) -> None:
+    task = due_task(beat)
+    assert beat.lease.hold()
+    entry = beat.schedule["theirs"]
+    beat._dirty.add("theirs")
+    another_beat_leads(beat)
+    with pytest.raises(Deposed):
+        beat.apply_entry(beat.reserve(entry), producer=beat.producer)
+    beat.tick()
+    beat.sync()
+    assert bell.held_by_broker("default") == 0
+    assert last_run(task) == task.last_run_at
 
 
 class DatabaseComesBack(logging.Handler):
