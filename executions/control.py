@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
-from executions import bell, dispatch, ids
+from executions import bell, dispatch, ids, ledger
 from executions.models import JobExecution
 from executions.planning import admit
+from jobs import sessions
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, Trigger
 from jobs.models import ScheduledJob
@@ -70,6 +71,7 @@ def retry(execution: JobExecution, *, by: uuid.UUID) -> JobExecution:
     Raises WrongState while an attempt is under way, JobNotEnabled, AlreadyRunning, ScheduledJob.DoesNotExist.
     """
     with transaction.atomic():
+        sessions.end_if_frozen()
         job = ScheduledJob.objects.live().select_for_update(no_key=True).get(pk=execution.job_id)
         attempts = _attempts(execution.first_attempt)
         if any(not attempt.is_finished for attempt in attempts):
@@ -110,17 +112,27 @@ def miss_late_starts() -> int:
     """Runs of the schedule that waited longer than their job's `startDeadlineSeconds` become Missed; return how many.
 
     A worker that comes later finds the row ended; one that comes between the deadline and this is refused by the claim.
+    A further attempt that is missed leaves its run finally failed, which is told.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_MISS, {"reason": Reason.START_DEADLINE.value, "manual": Trigger.MANUAL.value})
-        return int(cursor.rowcount)
+    with transaction.atomic():
+        sessions.end_if_frozen()
+        with connection.cursor() as cursor:
+            cursor.execute(_MISS, {"reason": Reason.START_DEADLINE.value, "manual": Trigger.MANUAL.value})
+            missed = cursor.fetchall()
+        for execution in JobExecution.objects.filter(id__in=[key for key, attempt in missed if attempt]):
+            ledger.have_it_told(execution)
+    return len(missed)
 
 
+# Whoever has a row locked is about to claim or to end it.
 _MISS = """
-UPDATE executions_jobexecution AS run
-SET status = 'Missed', reason = %(reason)s, completed_at = clock_timestamp()
-FROM jobs_scheduledjob AS job
-WHERE job.id = run.job_id AND job.start_deadline_seconds IS NOT NULL
-  AND run.status = 'Queued' AND run.trigger <> %(manual)s AND run.scheduled_for IS NOT NULL
-  AND run.available_at + job.start_deadline_seconds * interval '1 second' < clock_timestamp()
+WITH late AS (
+    SELECT run.id FROM executions_jobexecution AS run JOIN jobs_scheduledjob AS job ON job.id = run.job_id
+    WHERE job.start_deadline_seconds IS NOT NULL
+        AND run.status = 'Queued' AND run.trigger <> %(manual)s AND run.scheduled_for IS NOT NULL
+        AND run.available_at + job.start_deadline_seconds * interval '1 second' < clock_timestamp()
+    FOR UPDATE OF run SKIP LOCKED
+)
+UPDATE executions_jobexecution AS run SET status = 'Missed', reason = %(reason)s, completed_at = clock_timestamp()
+FROM late WHERE run.id = late.id RETURNING run.id, run.retry_attempt
 """

@@ -13,14 +13,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from executions import bell, ids, partitions, sessions, tracing
+from executions import bell, ids, partitions, tracing
 from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
-from jobs import cron, holds, log_context, registry
+from jobs import cron, holds, log_context, registry, sessions
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.failpoints import failpoint
@@ -63,6 +64,7 @@ def fire_due(before_writing: Callable[[], None] = lambda: None) -> int:
     without_schedule: set[uuid.UUID] = set()
     while True:
         with transaction.atomic():
+            sessions.end_if_frozen()
             jobs = ScheduledJob.claim_due(limit=JOBS_PER_BATCH, without=without_schedule)
             if jobs:
                 before_writing()
@@ -96,7 +98,11 @@ def settle(jobs: Sequence[ScheduledJob], now: datetime) -> list[JobExecution]:
         job.next_execution_at = job.schedule.next_after(due_times[-1] if due_times else now)
         next_times.append((job.id, job.next_execution_at))
     insert(rows)
-    make_way([job.id for job in jobs if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING], rows, now)
+    made_up = {job.id for job in jobs if job.misfire_policy == MisfirePolicy.RUN_ALL}
+    cancelling = [job.id for job in jobs if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING]
+    # What RunAll makes up waits for its turn, one after another: nothing has to end for it.
+    newest = [row for row in rows if row.trigger != Trigger.CATCH_UP or row.job_id not in made_up]
+    make_way(cancelling, newest, now)
     if next_times:
         ScheduledJob.advance(next_times)
     return rows
@@ -145,7 +151,10 @@ def admit_retries() -> int:
     `rung_at` on it is active itself; a message that does not go out now is found lost like any other.
     """
     waiting = JobExecution.objects.waiting().filter(trigger=Trigger.RETRY, rung_at=None)
-    job_ids = list(waiting.values_list("job_id", flat=True).distinct()[:JOBS_PER_BATCH])
+    active = JobExecution.objects.active().filter(job_id=OuterRef("job_id"))
+    may_start = waiting.filter(~Exists(active) | Q(job__overlap_policy=OverlapPolicy.ALLOW))
+    may_start = may_start.exclude(job__status=JobStatus.PAUSED)  # very many of those would leave no room for others
+    job_ids = list(may_start.values_list("job_id", flat=True).distinct()[:JOBS_PER_BATCH])
     if not job_ids:
         return 0
     with transaction.atomic():
@@ -212,6 +221,7 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
     ScheduledJob.DoesNotExist (deleted meanwhile).
     """
     with transaction.atomic():
+        sessions.end_if_frozen()
         job = ScheduledJob.objects.live().select_for_update(no_key=True).get(pk=job.pk)
         now = database_now()
         if request.idempotency_key and (known := _known_request(job, request, now)):
@@ -321,7 +331,9 @@ def make_way(job_ids: Sequence[uuid.UUID], new: Sequence[JobExecution], now: dat
     """CancelRunning: what is active of these jobs ends, so that the held new run can start."""
     waiting = {row.job_id for row in new if row.status == ExecutionStatus.QUEUED and row.available_at is None}
     older = JobExecution.objects.active().filter(job_id__in=waiting.intersection(job_ids))
-    older.filter(status=ExecutionStatus.RUNNING).update(cancel_requested_at=now)
+    # The first wish stands, with its reason.
+    running = older.filter(status=ExecutionStatus.RUNNING, cancel_requested_at=None)
+    running.update(cancel_requested_at=now, reason=Reason.OVERLAP)
     older.filter(status=ExecutionStatus.QUEUED).update(
         status=ExecutionStatus.CANCELLED, reason=Reason.OVERLAP, completed_at=now
     )

@@ -11,7 +11,7 @@ import uuid
 
 from django.db import connection
 
-from executions import sessions
+from jobs import sessions
 
 logger = logging.getLogger(__name__)
 

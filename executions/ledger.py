@@ -18,10 +18,11 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from executions import dispatch, ids, sessions
+from executions import dispatch, ids
 from executions.models import JobExecution, OutputChunk
 from executions.notices import outbox
 from executions.output import storable
+from jobs import sessions
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, Reason, Trigger
 from jobs.failpoints import failpoint
@@ -81,7 +82,7 @@ def close(execution: JobExecution, outcome: Outcome, *, output: str, progress: t
         is_ours = _close_row(execution, outcome, output, progress or (None, None))
         has_next = is_ours and job is not None and _retry(execution, job, outcome)
         if is_ours and outcome.status == ExecutionStatus.FAILED and not has_next:
-            _have_it_told(execution, job)
+            have_it_told(execution, job)
         if is_ours:
             OutputChunk.objects.filter(execution_id=execution.id).delete()
     failpoint("record.after_commit")
@@ -154,8 +155,11 @@ def _retry(execution: JobExecution, job: ScheduledJob, outcome: Outcome) -> bool
     return True
 
 
-def _have_it_told(execution: JobExecution, job: ScheduledJob | None) -> None:
-    """A job that cannot be read does not keep its run from being closed; a database that is away does, for a while."""
+def have_it_told(execution: JobExecution, job: ScheduledJob | None = None) -> None:
+    """That this run has finally failed.
+
+    A job that cannot be read does not keep its run from being closed; a database that is away does, for a while.
+    """
     try:
         with transaction.atomic():
             job = job or ScheduledJob.objects.filter(pk=execution.job_id).first()

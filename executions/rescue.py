@@ -6,11 +6,11 @@ from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import LockNotAvailable
 
-from executions import ledger, sessions, tracing
+from executions import ledger, tracing
 from executions.ledger import Outcome
 from executions.models import JobExecution
 from executions.workers import BEAT_SECONDS, SILENT_AFTER_SECONDS
-from jobs import log_context
+from jobs import log_context, sessions
 from jobs.enums import ExecutionStatus, Reason
 
 logger = logging.getLogger(__name__)

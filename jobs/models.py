@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-from jobs import cron, periodic, registry
+from jobs import cron, periodic, registry, sessions
 from jobs.as_code.applied import AppliedRevision  # noqa: F401 - Django looks for an app's models here
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, RetryBackoff
@@ -461,6 +461,7 @@ class ScheduledJob(models.Model):
 
     def _locked(self, expected_version: int | None = None) -> "tuple[ScheduledJob, datetime]":
         """The stored row, locked, and the database's time after the lock was won."""
+        sessions.end_if_frozen()  # a process that stands still with the lock would keep the job from being fired
         job = ScheduledJob.objects.live().select_for_update(no_key=True).get(pk=self.pk)
         if expected_version is not None and job.version != expected_version:
             raise VersionConflict

@@ -8,11 +8,11 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from executions import sessions
 from executions.alerts.rule import Rule
 from executions.enums import AlertRule
 from executions.models import Alert
 from executions.notices import outbox
+from jobs import sessions
 
 SUBJECT_MAX_LENGTH = 200
 # Of one rule, in one round; the rest comes with the next ones. A hundred thousand jobs that are late at once all have

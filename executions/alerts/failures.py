@@ -5,11 +5,13 @@ from executions.enums import AlertRule, Severity
 
 # A run is all of its attempts, whose ids begin with the same 48 bits. Its last one decides, but for one that somebody
 # has asked for and that is not over: what was finally failed stays so until then. Everything but Completed and Failed
-# decides nothing, so what was skipped, missed or cancelled neither counts nor breaks. OFFSET 0 has each run look for
+# decides nothing, so what was skipped, missed or cancelled neither counts nor breaks; but a further attempt that
+# could not begin in time leaves its run failed. OFFSET 0 has each run look for
 # its later attempts by their ids; as a join it would read all of the job's history.
 _DECIDED = """
     SELECT run.id, run.status, run.completed_at FROM executions_jobexecution AS run
-    WHERE job.has_moved AND run.job_id = job.id AND run.status IN ('Completed', 'Failed')
+    WHERE job.has_moved AND run.job_id = job.id
+        AND (run.status IN ('Completed', 'Failed') OR run.status = 'Missed' AND run.retry_attempt > 0)
         AND NOT EXISTS (
             SELECT FROM executions_jobexecution AS later
             WHERE later.job_id = run.job_id
@@ -32,7 +34,8 @@ WITH open AS (
 ), ended AS (
     SELECT DISTINCT job_id FROM executions_jobexecution
     WHERE completed_at > %(since)s
-        AND (status = 'Failed' OR status = 'Completed' AND job_id IN (SELECT job_id FROM open))
+        AND (status = 'Failed' OR status = 'Missed' AND retry_attempt > 0
+            OR status = 'Completed' AND job_id IN (SELECT job_id FROM open))
 ), looked_at AS (
     SELECT job.id, allowed.most, open.facts AS told, open.told_limit = allowed.most AS is_told,
         ended.job_id IS NOT NULL OR open.told_limit <> allowed.most AS has_moved

@@ -10,13 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from executions import sessions, watch
+from executions import watch
 from executions.alerts import episodes
 from executions.alerts.rules import RULES
 from executions.audit_feed.streams import horizon
 from executions.models import AlertRound
 from executions.notices import outbox
 from executions.workers import SILENT_AFTER_SECONDS
+from jobs import sessions
 
 logger = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from executions import sessions
 from executions.enums import Channel, NoticeKind, NoticeState, Severity
 from executions.models import Alert, Notice
 from executions.notices import outbox, rhythm
 from executions.notices.outbox import UNDER_WAY
 from executions.output import storable
+from jobs import sessions
 from jobs.clock import database_now
 
 # Renewed while a message is on its way (`holding`): so long it is waited for whoever sends it and is not heard of.

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from executions import sessions
 from executions.audit_feed.streams import LAG, horizon
 from executions.models import Rollup, RollupCursor, Span
 from executions.rollups import counts
+from jobs import sessions
 from jobs.clock import database_now
 from jobs.failpoints import failpoint
 

@@ -110,7 +110,7 @@ def _waiting(facts: Facts, row: JobExecution) -> Text:
 
 
 def _cancelled(facts: Facts, row: JobExecution) -> Text:
-    if row.started_at and facts.other:
+    if row.started_at and row.reason == Reason.OVERLAP and facts.other:
         return _(
             "{job} of {due} ran from {started} on and was stopped at {completed} to make way for {run} (overlap policy"
             " {overlap})."

@@ -96,8 +96,8 @@ def _stopped_attempt(facts: Facts, last: JobExecution) -> GateName | None:
         return None
     if last.status == ExecutionStatus.QUEUED and last.available_at is None:
         return GateName.OVERLAP
-    if last.status == ExecutionStatus.FAILED or facts.waits_for_delay:
+    if last.status == ExecutionStatus.FAILED or last.started_at or facts.waits_for_delay:
         return GateName.RESULT
     if last.reason in OF_REASON:
         return OF_REASON[Reason(last.reason)]
-    return GateName.RESULT if last.started_at else GateName.WORKER
+    return GateName.WORKER

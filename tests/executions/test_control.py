@@ -7,10 +7,12 @@ import pytest
 from django.db.models.functions import Now
 
 from executions import control, ledger, turn
-from executions.models import JobExecution
+from executions.enums import AlertRule
+from executions.models import JobExecution, Notice
 from jobs.enums import ExecutionStatus, Trigger
 from jobs.models import ScheduledJob
 from tests.conftest import Caller, assert_problem
+from tests.executions.alerts.rounds import ask, the_alert
 from tests.factories import (
     FAILED,
     SOMEBODY,
@@ -204,6 +206,19 @@ def test_a_retry_of_a_due_run_has_the_deadline_too() -> None:
     wait(retry, 90)
     assert control.miss_late_starts() == 1
     assert again(retry).status == ExecutionStatus.MISSED
+
+
+def test_a_run_that_failed_and_whose_next_attempt_is_missed_has_finally_failed_and_is_told() -> None:
+    job = a_job(start_deadline_seconds=60, retry_delay_minutes=0, notify_on_failure=True, max_consecutive_failures=0)
+    ended(claimed(due_run(job)), FAILED)
+    assert not Notice.objects.exists()
+    retry = JobExecution.objects.get(trigger=Trigger.RETRY)
+    wait(retry, 90)
+    control.miss_late_starts()
+    assert Notice.objects.get().execution_id == retry.id
+    ask()
+    alert = the_alert(AlertRule.CONSECUTIVE_FAILURES)
+    assert (alert.facts["failures"], alert.facts["lastError"]) == (1, "start_deadline")
 
 
 def test_a_job_without_a_deadline_waits_for_ever() -> None:

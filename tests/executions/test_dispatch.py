@@ -252,6 +252,18 @@ def test_cancel_running_asks_the_active_run_to_stop_and_holds_the_new_one() -> N
     assert (new.status, new.available_at) == (QUEUED, None)
 
 
+def test_cancel_running_ends_nothing_for_what_run_all_makes_up() -> None:
+    job = a_job(
+        cron_expression="0 * * * *", time_zone="UTC", overlap_policy=OverlapPolicy.CANCEL_RUNNING,
+        misfire_policy=MisfirePolicy.RUN_ALL,
+    )  # fmt: skip
+    fell_due(job, datetime(2026, 1, 1, tzinfo=UTC))
+    *made_up, on_time = settle(job, datetime(2026, 1, 1, 3, 0, 10, tzinfo=UTC))
+    assert {(row.trigger, row.available_at) for row in made_up} == {(Trigger.CATCH_UP, None)}
+    on_time.refresh_from_db()
+    assert (on_time.trigger, on_time.status) == (Trigger.SCHEDULE, QUEUED)
+
+
 def test_cancel_running_cancels_a_run_that_no_worker_has_taken() -> None:
     job = a_job(overlap_policy=OverlapPolicy.CANCEL_RUNNING)
     waiting = a_run(job)
@@ -554,6 +566,19 @@ def test_of_many_retries_of_one_job_one_starts_unless_runs_may_stand_side_by_sid
     for _ in range(3):
         ended(started(beside), FAILED)
     assert dispatch.admit_retries() == 1 + 3
+
+
+def test_the_retries_of_however_many_paused_and_busy_jobs_leave_room_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatch, "JOBS_PER_BATCH", 1)
+    paused, busy, last = (a_job(name, retry_delay_minutes=0) for name in ("paused", "busy", "last"))
+    for job in (paused, busy, last):
+        ended(started(job), FAILED)
+    fresh(paused).pause(by=SOMEBODY)
+    a_run(fresh(busy))
+    assert dispatch.admit_retries() == 1
+    assert JobExecution.objects.get(trigger=Trigger.RETRY, rung_at__isnull=False).job_id == last.id
 
 
 def test_a_retry_of_a_paused_job_waits() -> None:

@@ -297,6 +297,8 @@ def test_runs_that_made_way_name_the_newer_one(clock: DatabaseClock) -> None:
     newer = fired(clock, DUE + timedelta(days=1, minutes=1))
     clock.advance(seconds=2)
     ended(running, Outcome(ExecutionStatus.CANCELLED, Reason.CANCELLED))
+    running.refresh_from_db()
+    assert running.reason == Reason.OVERLAP
     verdict, sentence, decisive = said(job)
     assert (verdict, decisive) == (Verdict.CANCELLED, "result")
     assert f"was stopped at 2026-03-04 02:01:02 to make way for run {newer.id}" in sentence
