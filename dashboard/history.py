@@ -39,9 +39,14 @@ class Ended:
     duration: timedelta
 
     @property
+    def mean(self) -> timedelta | None:
+        """None when nothing ran."""
+        return self.duration / self.ran if self.ran else None
+
+    @property
     def average(self) -> timedelta:
-        """In whole seconds; zero when nothing ran."""
-        return timedelta(seconds=round((self.duration / self.ran).total_seconds())) if self.ran else timedelta()
+        """The mean in whole seconds; zero when nothing ran."""
+        return timedelta(seconds=round((self.mean or timedelta()).total_seconds()))
 
 
 def pieces(begin: datetime, now: datetime) -> list[Ended]:
@@ -49,9 +54,9 @@ def pieces(begin: datetime, now: datetime) -> list[Ended]:
 
     No piece reaches over the instant 24 hours before `now`, nor over one of the last minutes' steps.
     """
-    fine, cut = _minute(now - FINE), now - DAY
+    fine, cut = minute_of(now - FINE), now - DAY
     asked: dict[str, Any] = {
-        "begin": begin - HOUR, "now": now, "cut": cut, "cut_minute": _minute(cut), "cut_hour": _hour(cut),
+        "begin": begin - HOUR, "now": now, "cut": cut, "cut_minute": minute_of(cut), "cut_hour": _hour(cut),
         "fine": fine, "fine_hour": _hour(fine), "step": FINE_STEP, "tail": max(begin - HOUR, now - LONGEST_TAIL),
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -86,8 +91,12 @@ def buckets(found: Iterable[Ended], begin: datetime, *, step: timedelta, number:
 def last_minutes(found: Iterable[Ended], now: datetime) -> list[Bucket]:
     """The last ten minutes by ten seconds, the oldest first, empty ones included; of `pieces`."""
     number = FINE // FINE_STEP
-    begin = _minute(now) + (now - _minute(now)) // FINE_STEP * FINE_STEP - FINE_STEP * (number - 1)
+    begin = minute_of(now) + (now - minute_of(now)) // FINE_STEP * FINE_STEP - FINE_STEP * (number - 1)
     return buckets(found, begin, step=FINE_STEP, number=number, zone=UTC)
+
+
+def minute_of(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def days_of_job(
@@ -134,10 +143,6 @@ def _place(at: datetime, begin: datetime, first_day: date, step: timedelta, zone
 def _start(begin: datetime, offset: timedelta, zone: tzinfo) -> datetime:
     """On the clock of the zone where whole days are counted."""
     return begin.astimezone(zone) + offset
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
 
 
 def _hour(at: datetime) -> datetime:

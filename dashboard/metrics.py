@@ -31,6 +31,9 @@ class Hold:
     until: datetime | None
     reason: str
 
+    def covers(self, due: datetime) -> bool:
+        return self.began_at <= due and (self.until is None or due < self.until)
+
 
 @dataclass(frozen=True)
 class LedgerAccount:

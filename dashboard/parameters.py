@@ -4,10 +4,12 @@ Flat parameters get a field of their kind; a nested one is written as JSON. What
 fields, patterns) the parameter model says when the run is asked for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
@@ -19,22 +21,53 @@ PREFIX = "parameter"
 
 
 class ParameterForm(forms.Form):
-    """`parameters()`: None when nothing differs from the job's stored ones."""
+    """`parameters()`: None when nothing differs from the job's stored ones.
 
-    def __init__(self, job: ScheduledJob, data: QueryDict | None = None) -> None:
+    `only`: what its reader may change; None: everything. The rest is shown, and `is_overstepped` says that a value of
+    it was sent all the same.
+    """
+
+    def __init__(
+        self, job: ScheduledJob, data: QueryDict | None = None, *, only: Collection[str] | None = None
+    ) -> None:
         super().__init__(data, prefix=PREFIX)
         self.stored = job.parameters or {}
+        self.is_overstepped = False
         schema = registry.get(job.job_type).parameters_model.model_json_schema()
         self.defaults = {name: about.get("default") for name, about in schema.get("properties", {}).items()}
         for name, about in schema.get("properties", {}).items():
             self.fields[name] = _field(name, about, schema, initial=self.stored.get(name, about.get("default")))
+            self.fields[name].disabled = only is not None and name not in only
+
+    @property
+    def is_restricted(self) -> bool:
+        return any(field.disabled for field in self.fields.values())
+
+    def clean(self) -> dict[str, Any]:
+        for name, field in self.fields.items():
+            if field.disabled and self.add_prefix(name) in self.data and self._sent(name) != self._was(name):
+                self.overstep(name)
+        return self.cleaned_data
+
+    def overstep(self, name: str) -> None:
+        self.is_overstepped = True
+        self.add_error(name if name in self.fields else None, _("Only an administrator may change this."))
 
     def parameters(self) -> dict[str, Any] | None:
-        asked = {name: self.cleaned_data[name] for name in self.fields if not self._is_empty(name)}
+        open_to_change = [name for name, field in self.fields.items() if not field.disabled]
+        asked = {name: self.cleaned_data[name] for name in open_to_change if not self._is_empty(name)}
         chosen = {name: value for name, value in asked.items() if value != self._was(name)}
         if not chosen:
             return None
         return chosen if chosen == {"dryRun": True} else {**self.stored, **chosen}
+
+    def _sent(self, name: str) -> Any:
+        field = copy(self.fields[name])
+        field.disabled = False  # else it would not read what was sent
+        try:
+            return field.to_python(field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name)))
+        except ValidationError as fault:
+            return fault
 
     def _was(self, name: str) -> Any:
         return self.stored.get(name, self.defaults[name])
@@ -43,14 +76,18 @@ class ParameterForm(forms.Form):
         return self.cleaned_data[name] in (None, "") and self._was(name) in (None, "")
 
 
-def parameter_form(job: ScheduledJob, data: QueryDict | None = None) -> ParameterForm:
+def parameter_form(
+    job: ScheduledJob, data: QueryDict | None = None, *, only: Collection[str] | None = None
+) -> ParameterForm:
     """Raises registry.UnknownJobType."""
-    return ParameterForm(job, data)
+    return ParameterForm(job, data, only=only)
 
 
 def _field(name: str, about: Mapping[str, Any], schema: Mapping[str, Any], *, initial: Any) -> forms.Field:
     about = {**about, **next(_kinds(about, schema), {})}
-    shown = {"label": name, "help_text": about.get("description", ""), "required": False, "initial": initial}
+    told = about.get("description", "")
+    # A job type says it in English, as the API does; people read it in their own language where there is a translation.
+    shown = {"label": name, "help_text": _(told) if told else "", "required": False, "initial": initial}
     match about.get("type"):
         case "boolean":
             return forms.BooleanField(**shown)

@@ -44,4 +44,4 @@ def trends(found: Iterable[Ended], now: datetime) -> Mapping[str, Trend]:
 
 
 def _average(ended: Ended) -> float:
-    return (ended.duration / ended.ran).total_seconds() if ended.ran else 0.0
+    return ended.mean.total_seconds() if ended.mean else 0.0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -41,7 +42,7 @@ class JobParameters(BaseModel):
 class ChangingJobParameters(JobParameters):
     """Parameters of a job that changes something."""
 
-    dry_run: bool = Field(False, description="Report what would be done, and do nothing.")
+    dry_run: bool = Field(False, description=gettext_noop("Report what would be done, and do nothing."))
 
 
 P = TypeVar("P", bound=JobParameters)

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any, TypeAlias, TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from jobs.base import ChangingJobParameters, JobContext, JobError, JobParameters
@@ -24,7 +25,9 @@ class LimitedJobParameters(ChangingJobParameters):
     max_affected: int | None = Field(
         None,
         ge=1,
-        description="If a run finds more rows than this to change, it stops before the first. Null: no limit.",
+        description=gettext_noop(
+            "If a run finds more rows than this to change, it stops before the first. Null: no limit."
+        ),
     )
 
 

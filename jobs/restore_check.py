@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from psycopg import sql
 from pydantic import Field
 
@@ -38,14 +39,20 @@ class When(StrEnum):
 class RestoreCheckParameters(ChangingJobParameters):
     restore_check: When = Field(
         When.WEEKLY,
-        description="How often the new dump of one database is restored into a scratch database and its rows are"
-        " counted there: off, weekly, or always, at each run.",
+        description=gettext_noop(
+            "How often the new dump of one database is restored into a scratch database and its rows are"
+            " counted there: off, weekly, or always, at each run."
+        ),
     )
-    restore_check_database: OtherDatabase = Field("", description="Of which database; empty: of the smallest one.")
+    restore_check_database: OtherDatabase = Field(
+        "", description=gettext_noop("Of which database; empty: of the smallest one.")
+    )
     restore_check_server: OtherDatabase = Field(
         "",
-        description="Where: on the server of this database, whose role must be allowed to make databases (CREATEDB)."
-        " Empty: on its own server.",
+        description=gettext_noop(
+            "Where: on the server of this database, whose role must be allowed to make databases (CREATEDB)."
+            " Empty: on its own server."
+        ),
     )
 
 

@@ -1,13 +1,22 @@
-"""Stacked bars over time: how many runs ended in each way in each bucket, with the table behind the drawing."""
+"""Stacked bars over time: how many runs ended in each way in each bucket, with the table behind the drawing.
+
+Widths are in percent, heights in pixels: a drawing fills whatever room there is, and its words keep their size.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from math import ceil, log10
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import log10
+
+from dashboard.charts.signs import SLIM, SLIM_SHARE
+from dashboard.charts.ticks import Tick, ticks
 
 # From the ground up: what went well lies at the bottom, what needs a look on top of it.
 ORDER = ("Completed", "Running", "Queued", "Cancelled", "Skipped", "Missed", "Failed")
-LABEL_WIDTH = 60
+LOUD = ("Failed", "Missed")
+ROOM_ABOVE = 18  # for the number that the axis ends with, and for the signs
+ROOM_BELOW = 18
+FILLED = 0.85  # of a bucket's width
 
 
 @dataclass(frozen=True)
@@ -33,27 +42,25 @@ class Block:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bucket's blocks, and the strip of the drawing over which its words are shown."""
+    """One bucket's blocks. `sign`: the worst that is in it and asks for a look, drawn in the middle of its top."""
 
-    x: float
-    width: float
+    middle: float
+    top: float
     bucket: Bucket
     blocks: Sequence[Block]
-
-
-@dataclass(frozen=True)
-class Tick:
-    x: float
-    at: datetime
+    sign: str
 
 
 @dataclass(frozen=True)
 class Bars:
-    width: int
+    """`ground`: where the bars stand; `ceiling`: how far they reach, which stands for `top`."""
+
     height: int
+    ceiling: int
+    ground: int
     bars: Sequence[Bar]
     ticks: Sequence[Tick]
-    top: int  # what the full height stands for
+    top: int
     statuses: Sequence[str]  # those that are there, in the order of the legend
 
     @property
@@ -61,19 +68,18 @@ class Bars:
         return not self.statuses
 
 
-def stacked(buckets: Sequence[Bucket], *, width: int = 720, height: int = 120) -> Bars:
-    """The drawing of some buckets of equal length, oldest first. A block that counts anything is at least 1 high."""
+def stacked(
+    buckets: Sequence[Bucket], *, step: timedelta = timedelta(hours=1), zone: tzinfo = UTC, height: int = 120
+) -> Bars:
+    """The drawing of some buckets of that length, oldest first. A block that counts anything is at least 1 high."""
     top = round_up(max((bucket.total for bucket in buckets), default=0))
-    step = width / max(len(buckets), 1)
-    gap = min(2.0, step / 5)
-    bars = [
-        Bar(step * place, step, bucket, _blocks(bucket, step * place, step - gap, height, top))
-        for place, bucket in enumerate(buckets)
-    ]
-    every = max(1, ceil(LABEL_WIDTH / step))
-    ticks = [Tick(step * place, bucket.start) for place, bucket in enumerate(buckets) if place % every == 0]
+    width = 100 / max(len(buckets), 1)
+    bars = [_bar(bucket, width * place, width, height, top) for place, bucket in enumerate(buckets)]
+    labels = ticks(buckets[0].start, buckets[-1].start + step, zone=zone) if buckets else []
     seen = {status for bucket in buckets for status, count in bucket.counts.items() if count}
-    return Bars(width, height, bars, ticks, top, [status for status in ORDER if status in seen])
+    statuses = [status for status in ORDER if status in seen]
+    ground = ROOM_ABOVE + height
+    return Bars(ground + ROOM_BELOW, ROOM_ABOVE, ground, bars, labels, top, statuses)
 
 
 def round_up(most: int) -> int:
@@ -84,11 +90,20 @@ def round_up(most: int) -> int:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= most)
 
 
+def _bar(bucket: Bucket, x: float, width: float, height: int, top: int) -> Bar:
+    blocks = _blocks(bucket, x, width * FILLED, height, top)
+    sign = next((status for status in LOUD if bucket.counts.get(status)), "")
+    summit = blocks[-1].y if blocks else float(ROOM_ABOVE + height)
+    return Bar(round(x + width * FILLED / 2, 2), summit, bucket, blocks, sign)
+
+
 def _blocks(bucket: Bucket, x: float, width: float, height: int, top: int) -> list[Block]:
-    blocks, ground = [], float(height)
+    blocks, ground = [], float(ROOM_ABOVE + height)
     for status in ORDER:
         if count := bucket.counts.get(status, 0):
             tall = max(1.0, height * count / top)
             ground -= tall
-            blocks.append(Block(round(x, 2), round(ground, 2), round(width, 2), round(tall, 2), status))
+            share = SLIM_SHARE if status == SLIM else 1.0
+            left = x + width * (1 - share) / 2
+            blocks.append(Block(round(left, 2), round(ground, 2), round(width * share, 2), round(tall, 2), status))
     return blocks

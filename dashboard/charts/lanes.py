@@ -1,24 +1,35 @@
-"""Runs as bars over time, one lane a job or worker; what is still to come is drawn with its expected length."""
+"""Runs as bars over time, one lane a job or worker; what is still to come is drawn with its expected length.
 
-from collections.abc import Sequence
+What goes on at the same time within a lane is drawn in rows below each other. Widths are in percent, heights in pixels.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-WIDTH, LANE, LABEL = 1000, 26, 200
-NARROWEST = 2.0
-TICKS = 8
+from dashboard.charts.ticks import Tick, ticks
+
+ROOM_ABOVE, ROOM_BELOW = 20, 16
+NAME, ROW, BAR, GAP = 16, 15, 11, 6
+NARROWEST = 0.35
+COMING = "Coming"  # beside the statuses of executions
+MOST_ROWS = 8  # of a lane; what would need more shares the last one
 
 
 @dataclass(frozen=True)
 class Span:
-    """`status`: an execution's, or "Coming". `what`: whatever the drawing should link to and tell of."""
+    """`status`: an execution's, or COMING. `what`: whatever the drawing should link to and tell of.
+
+    `times`: how many due times it stands for, of what comes so often that one cannot be told from the next.
+    """
 
     lane: str
     begin: datetime
     end: datetime
     status: str
     what: Any
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -31,41 +42,38 @@ class Bar:
 
 @dataclass(frozen=True)
 class Lanes:
-    width: int
     height: int
-    names: Sequence[tuple[str, int]]  # with the lane's middle
+    ground: int
+    names: Sequence[tuple[str, int]]  # with where each stands
     bars: Sequence[Bar]
-    ticks: Sequence[tuple[float, datetime]]
+    ticks: Sequence[Tick]
     now_x: float | None
-    label_width: int = LABEL
-    bar_height: int = LANE - 10
+    bar_height: int = BAR
 
 
-def lanes(spans: Sequence[Span], *, begin: datetime, end: datetime, now: datetime) -> Lanes:
+def lanes(spans: Sequence[Span], *, begin: datetime, end: datetime, now: datetime, zone: tzinfo = UTC) -> Lanes:
     """Lanes by name; a bar is cut off where the window ends, and never so narrow that it cannot be seen."""
-    names = sorted({span.lane for span in spans}, key=str.casefold)
-    place = {name: number for number, name in enumerate(names)}
 
     def x(at: datetime) -> float:
-        return LABEL + (WIDTH - LABEL) * ((min(max(at, begin), end) - begin) / (end - begin))
+        return 100 * ((min(max(at, begin), end) - begin) / (end - begin))
 
-    bars = [
-        Bar(round(x(span.begin), 1), round(max(NARROWEST, x(span.end) - x(span.begin)), 1),
-            place[span.lane] * LANE + 5, span)
-        for span in spans
-    ]  # fmt: skip
-    step = (end - begin) / TICKS
-    ticks = [(round(x(begin + step * number), 1), begin + step * number) for number in range(TICKS)]
-    middles = [(name, number * LANE + LANE // 2) for name, number in place.items()]
-    return Lanes(WIDTH, len(names) * LANE, middles, bars, ticks, round(x(now), 1) if begin < now < end else None)
+    y, names, bars = ROOM_ABOVE, [], []
+    for name in sorted({span.lane for span in spans}, key=str.casefold):
+        names.append((name, y + NAME - 4))
+        placed = list(_rows([(x(span.begin), x(span.end), span) for span in spans if span.lane == name]))
+        bars += [Bar(left, width, y + NAME + row * ROW, span) for left, width, row, span in placed]
+        y += NAME + ROW * (1 + max(row for _left, _width, row, _span in placed)) + GAP
+    now_x = round(x(now), 2) if begin < now < end else None
+    return Lanes(y + ROOM_BELOW, y, names, bars, ticks(begin, end, zone=zone), now_x)
 
 
-def shared(spans: Sequence[Span], *, within: timedelta) -> list[list[Span]]:
-    """Groups of spans of different lanes that begin so close together, oldest first: what competes for the machine."""
-    groups: list[list[Span]] = []
-    for span in sorted(spans, key=lambda each: (each.begin, each.lane)):
-        if groups and span.begin - groups[-1][0].begin < within:
-            groups[-1].append(span)
-        else:
-            groups.append([span])
-    return [group for group in groups if len({span.lane for span in group}) > 1]
+def _rows(found: Sequence[tuple[float, float, Span]]) -> Iterator[tuple[float, float, int, Span]]:
+    """Where each begins, how wide it is, and in which row: the first one that is free by then."""
+    taken_until = [0.0] * MOST_ROWS
+    for begin, end, span in sorted(found, key=lambda each: each[0]):
+        left = min(begin, 100 - NARROWEST)
+        width = max(NARROWEST, end - left)
+        row = next((place for place, until in enumerate(taken_until) if until <= left), MOST_ROWS - 1)
+        # A hair is not yet at the same time: what is drawn wider than it was shall not push its neighbour away.
+        taken_until[row] = max(taken_until[row], end)
+        yield round(left, 2), round(width, 2), row, span

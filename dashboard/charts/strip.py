@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-WIDTH, GAP, HEIGHT, SHORTEST = 6, 2, 22, 4
+from dashboard.charts.signs import SLIM
+
+WIDTH, GAP, HEIGHT, SHORTEST = 6, 2, 24, 4
+ROOM_ABOVE = 8  # for a sign
+SLIM_WIDTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Outcome:
 class Mark:
     x: int
     y: int
+    width: int
     height: int
     execution: Outcome
 
@@ -42,5 +47,6 @@ def strip(executions: Sequence[Outcome], *, places: int = 30) -> Strip:
 
 def _mark(x: int, run: Outcome, longest: timedelta) -> Mark:
     share = run.duration / longest if run.duration and longest else 0.0
-    height = SHORTEST + round((HEIGHT - SHORTEST) * share)
-    return Mark(x, HEIGHT - height, height, run)
+    height = SHORTEST + round((HEIGHT - ROOM_ABOVE - SHORTEST) * share)
+    width = SLIM_WIDTH if run.status == SLIM else WIDTH
+    return Mark(x + (WIDTH - width) // 2, HEIGHT - height, width, height, run)

@@ -7,7 +7,7 @@ from django.db.models import Prefetch, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from dashboard.pages.base import Page
+from dashboard.pages.base import Page, key_of
 from executions.models import Alert, Notice
 from jobs.admin.display import people
 
@@ -24,16 +24,16 @@ class AlertsPage(Page):
     section = "alerts-page"
 
     def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        state = request.GET.get("state", "") if request.GET.get("state") in STATES else ""
+        state, key = request.GET.get("state", ""), key_of(request.GET.get("alert"))
+        chosen = Q(pk=key) if key else STATES.get(state, Q(closed_at=None))
         notices = Prefetch("notices", Notice.objects.order_by("id"))
-        found = Alert.objects.select_related("job").prefetch_related(notices).order_by("-opened_at")
-        chosen = found.filter(STATES[state]) if state else found.filter(closed_at=None)
-        page = Paginator(chosen, ON_A_PAGE).get_page(request.GET.get("page"))
+        found = Alert.objects.filter(chosen).select_related("job").prefetch_related(notices).order_by("-opened_at")
+        page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
         return {
             "page": page,
             "alerts": page.object_list,
             "people": people(alert.acknowledged_by for alert in page.object_list),
-            "state": state,
+            "state": None if key else state if state in STATES else "",
             "states": [
                 ("", _("Not over")), ("open", _("Open")), ("acknowledged", _("Acknowledged")), ("past", _("Past"))
             ],

@@ -1,5 +1,6 @@
 """What all pages share: who may come in, what stands around them, and that they can be fetched again in part."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -33,10 +34,10 @@ class Section:
 
 SECTIONS = (
     Section("overview", gettext_lazy("Overview"), "o"),
+    Section("alerts-page", gettext_lazy("Alerts"), "a"),
     Section("jobs-page", gettext_lazy("Jobs"), "j"),
     Section("executions-page", gettext_lazy("Executions"), "e"),
     Section("timeline", gettext_lazy("Timeline"), "t"),
-    Section("alerts-page", gettext_lazy("Alerts"), "a"),
 )
 
 
@@ -67,6 +68,16 @@ class Page(AccessMixin, View):
         make = partial(self.html, request, live.NOBODY, **kwargs)
         return live.respond(request, role, make, seconds=self.live_seconds)
 
+    @classmethod
+    def again(
+        cls, request: HttpRequest, place: str, beside: Mapping[str, Any], *, status: int = 200, **kwargs: Any
+    ) -> HttpResponse:
+        """The page as the answer to a form of it that was at fault: `beside` holds the form as it was filled in.
+
+        `place`: the page's own address, which it is fetched from again; `kwargs` are those in it.
+        """
+        return HttpResponse(cls().html(request, {**beside, "live_url": place}, **kwargs), status=status)
+
     def html(self, request: HttpRequest, beside: Mapping[str, Any], **kwargs: Any) -> bytes:
         self.moment = metrics.moment()
         context = {**frame(request, self.section, self.moment), **self.context(request, **kwargs), **beside}
@@ -80,6 +91,8 @@ class Page(AccessMixin, View):
 def frame(request: HttpRequest, section: str, moment: metrics.Moment | None = None) -> dict[str, Any]:
     """What stands around a page. `may_operate` and `may_administer` say which doors it shows; the doors ask again."""
     moment = moment or metrics.moment()
+    flower = settings.SCHEDULER_FLOWER_URL
+    places = [(_("Admin"), reverse("admin:index")), (_("API"), reverse("docs")), (_("Flower"), flower)]
     return {
         "section": section,
         "sections": SECTIONS,
@@ -88,17 +101,22 @@ def frame(request: HttpRequest, section: str, moment: metrics.Moment | None = No
         "open_alerts": moment.open_alerts,
         "may_operate": can_operate(request),
         "may_administer": can_administer(request),
-        "flower_url": settings.SCHEDULER_FLOWER_URL,
-        "elsewhere": [
-            (_("Admin"), reverse("admin:index")), (_("API"), reverse("docs")),
-            (_("Flower"), settings.SCHEDULER_FLOWER_URL),
-        ],
-    }  # fmt: skip
+        "flower_url": flower,
+        "elsewhere": [(label, url) for label, url in places if url],
+    }
 
 
 def asked_text(request: HttpRequest, name: str) -> str:
     """A parameter of the address; without what PostgreSQL takes in no text."""
     return request.GET.get(name, "").replace("\0", "").strip()
+
+
+def key_of(text: str | None) -> uuid.UUID | None:
+    """None for what is none."""
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 # About an object Django's own backend has nothing to say, and asks no tables for it: it is the roles that answer.

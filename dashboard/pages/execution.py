@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest
 
 from dashboard import live
@@ -26,20 +27,33 @@ class ExecutionPage(Page):
 
     def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
         run = _found(kwargs["execution_id"], with_log=not live.is_live(request))
-        job = ScheduledJob.objects.get(pk=run.job_id)
+        job, attempts = ScheduledJob.objects.get(pk=run.job_id), _attempts(run)
         return {
             "run": run,
             "job": job,
-            "attempts": _attempts(run),
+            "attempts": attempts,
+            "live_every": _live_every(run, attempts),
             "artifacts": Artifact.objects.filter(execution_id=run.id).defer("content"),
             "buttons": [button for button in BUTTONS if button.suits(run)],
             "asked_by": people([run.triggered_by])[run.triggered_by] if run.triggered_by else "",
-            "flower_task": flower_url("task", run.id) if run.rung_at else "",
-            "flower_worker": flower_url("worker", run.worker_name) if run.worker_name else "",
+            "flower_task": _flower("task", run.id if run.rung_at else ""),
+            "flower_worker": _flower("worker", run.worker_name),
             "why": why.explain(job, run.reference_time) if run.scheduled_for else None,
             "has_changed": run.parameters != job.parameters,
             "is_stopping": run.status == ExecutionStatus.RUNNING and run.cancel_requested_at is not None,
         }
+
+
+def _flower(kind: str, name: Any) -> str:
+    """Empty where there is none."""
+    return flower_url(kind, name) if name and settings.SCHEDULER_FLOWER_URL else ""
+
+
+def _live_every(run: JobExecution, attempts: list[JobExecution]) -> int:
+    """In seconds: often while it goes on, then while another attempt does; at last for what somebody may ask of it."""
+    if not run.is_finished:
+        return 2
+    return 15 if all(each.is_finished for each in attempts) else 5
 
 
 def _found(execution_id: uuid.UUID, *, with_log: bool) -> JobExecution:

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from dashboard.pages.base import Page, asked_text
+from dashboard.pages.base import Page, asked_text, key_of
 from executions import ids
 from executions.admin.job_execution import LONG_FIELDS
 from executions.models import JobExecution
@@ -27,7 +27,7 @@ class ExecutionsPage(Page):
     def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
         asked = request.GET
         rows = narrowed(asked.get("status"), asked.get("trigger"), asked.get("span"), asked_text(request, "search"))
-        found, newer, older = _page(rows, newer_than=_key(asked.get("newer")), older_than=_key(asked.get("older")))
+        found, newer, older = _page(rows, newer_than=key_of(asked.get("newer")), older_than=key_of(asked.get("older")))
         kept = {name: asked[name] for name in ("status", "trigger", "span", "search") if asked.get(name)}
         return {
             "runs": found, "newer": newer, "older": older, "kept": kept, "search": "",
@@ -46,7 +46,7 @@ def narrowed(status: str | None, trigger: str | None, span: str | None, search: 
         rows = rows.filter(trigger=trigger)
     if span in SPANS:
         rows = rows.filter(id__gte=ids.floor(database_now() - SPANS[str(span)]))
-    if key := _key(search):
+    if key := key_of(search):
         return rows.filter(Q(id=key) | Q(job_id=key))
     if search:
         jobs = ScheduledJob.objects.filter(Q(name__icontains=search) | Q(key__icontains=search))
@@ -67,10 +67,3 @@ def _page(
     if not found:
         return [], None, None
     return found, found[0].id if has_newer else None, found[-1].id if has_older else None
-
-
-def _key(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError:
-        return None

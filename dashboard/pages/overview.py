@@ -1,9 +1,11 @@
 """The page of the morning: is anything wrong, what runs, what comes next, what happened in the night."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -12,11 +14,12 @@ from dashboard.charts import bars
 from dashboard.metrics import Moment
 from dashboard.pages.base import Page
 from dashboard.trends import trends
+from dashboard.verdict import verdict
 from executions.models import Alert
 from jobs import cron
 from jobs.admin.display import zone_of
 
-SHOWN = 10
+SHOWN, SHOWN_COMING = 10, 12
 DAY = timedelta(days=1)
 
 
@@ -32,13 +35,11 @@ class Window:
     row_format: str
 
     def begin(self, now: datetime) -> datetime:
-        """Where the first bucket begins: on a whole hour, or a midnight of the business."""
-        zone = zone_of(cron.DEFAULT_TIME_ZONE)
-        if self.step >= DAY:
-            midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-            return midnight - self.step * (self.number - 1)
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        return hour + timedelta(hours=1) - self.step * self.number
+        """Where the first bucket begins: the last one holds this moment, and midnights of the business part them."""
+        wall = now.astimezone(zone_of(cron.DEFAULT_TIME_ZONE))
+        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+        last = midnight + (wall - midnight) // self.step * self.step
+        return last - self.step * (self.number - 1)
 
 
 WINDOWS = (
@@ -53,38 +54,48 @@ class Overview(Page):
     section = "overview"
 
     def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        now, work = self.moment.now, plant.plant(self.moment.now)
+        now, hold, work = self.moment.now, self.moment.hold, plant.plant(self.moment.now)
         window = next((each for each in WINDOWS if each.key == request.GET.get("span")), WINDOWS[0])
         ended = history.pieces(min(window.begin(now), now - 2 * DAY), now)
         alerts = Alert.objects.filter(closed_at=None).select_related("job")
+        ahead = coming.coming(now, hold=hold, within=DAY, limit=SHOWN_COMING)
+        troubles = recent.troubles(ended, now, within=DAY, limit=SHOWN)
+        runs, steps = running.now_running(now, limit=SHOWN), history.last_minutes(ended, now)
+        active = runs.over_time(ended, steps)
         return {
+            "verdict": verdict(self.moment, work, ahead, troubles),
             "numbers": _numbers(self.moment, work, history.together(ended, since=now - DAY)),
             "trends": trends(ended, now),
             "alerts": alerts[:SHOWN] if self.moment.open_alerts else [],
-            "strip": bars.stacked(history.last_minutes(ended, now), width=800, height=60),
-            "running": running.now_running(now, limit=SHOWN) if work.running else [],
-            "coming": coming.coming(now, within=DAY, limit=12),
-            "troubles": recent.troubles(ended, now, within=DAY, limit=SHOWN),
-            "plant": work,
+            "strip": bars.stacked(steps, step=history.FINE_STEP, zone=_zone(), height=60),
+            "active": bars.stacked(active, step=history.FINE_STEP, zone=_zone(), height=30),
+            "most_active": max(step.total for step in active),
+            "running": runs, "coming": ahead, "troubles": troubles, "plant": work,
+            "oldest_waiting": min((queue.oldest for queue in work.queues if queue.oldest), default=None),
             "history": _drawn(ended, window, now),
-            "span": window,
-            "spans": WINDOWS,
-        }
+            "span": window, "spans": WINDOWS,
+            "flower": settings.SCHEDULER_FLOWER_URL,
+        }  # fmt: skip
 
 
 def _numbers(moment: Moment, work: plant.Plant, ended: history.Ended) -> dict[str, Any]:
-    """By the names that the API has for them."""
+    coming_next = moment.next_execution
     return {
-        "runningJobs": work.running,
-        "queuedJobs": work.queued,
-        "succeededLast24h": ended.counts["Completed"],
-        "failedLast24h": ended.counts["Failed"],
-        "avgExecutionTime": ended.average,
-        "nextExecution": moment.next_execution,
-        "ledger": moment.ledger,
+        "running": work.running,
+        "queued": work.queued,
+        "ended": ended.counts,
+        "not_well": [(status.value, ended.counts[status]) for status in recent.NOT_WELL if ended.counts[status]],
+        "mean": ended.mean,
+        "next": coming_next,
+        "next_is_held": bool(coming_next and moment.hold and moment.hold.covers(coming_next.scheduled_at)),
+        "next_is_late": bool(coming_next and coming_next.scheduled_at < moment.now - coming.LATE_AFTER),
     }
 
 
-def _drawn(ended: list[history.Ended], window: Window, now: datetime) -> bars.Bars:
-    begin, zone = window.begin(now), zone_of(cron.DEFAULT_TIME_ZONE)
-    return bars.stacked(history.buckets(ended, begin, step=window.step, number=window.number, zone=zone), width=1200)
+def _drawn(ended: Sequence[history.Ended], window: Window, now: datetime) -> bars.Bars:
+    buckets = history.buckets(ended, window.begin(now), step=window.step, number=window.number, zone=_zone())
+    return bars.stacked(buckets, step=window.step, zone=_zone())
+
+
+def _zone() -> Any:
+    return zone_of(cron.DEFAULT_TIME_ZONE)

@@ -3,12 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from dashboard import timeline
-from dashboard.charts.lanes import lanes, shared
+from dashboard import live, planned, timeline
+from dashboard.charts.bars import ORDER
+from dashboard.charts.lanes import COMING, Span, lanes
 from dashboard.pages.base import Page
+from jobs import cron
+from jobs.admin.display import zone_of
 
 # How far back and how far ahead.
 WINDOWS = {
@@ -17,8 +21,8 @@ WINDOWS = {
     "24h": (timedelta(hours=16), timedelta(hours=8)),
     "7d": (timedelta(days=0), timedelta(days=7)),
 }
-SAME = timedelta(minutes=1)
-CLASHES = 20
+AHEAD_ALONE = "7d"  # which worker will take a run is not known before
+CLASHES, JOBS_OF_CLASH = 20, 6
 
 
 class Timeline(Page):
@@ -26,23 +30,41 @@ class Timeline(Page):
     section = "timeline"
 
     def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        now = self.moment.now
-        window = request.GET.get("window", "24h") if request.GET.get("window") in WINDOWS else "24h"
-        by_worker = request.GET.get("by") == "worker"
+        now, by_worker = self.moment.now, request.GET.get("by") == "worker"
+        words = _windows(by_worker=by_worker)
+        window = request.GET.get("window", "") if request.GET.get("window") in words else "24h"
         begin, end = now - WINDOWS[window][0], now + WINDOWS[window][1]
-        ahead = timeline.coming(now, max(end, now + timedelta(days=7)))
-        past = timeline.past(begin, now, by_worker=by_worker)
-        spans = past if by_worker else [*past, *(span for span in ahead if span.begin < end)]
-        shown, all_lanes = timeline.busiest(spans)
+        jobs = [] if by_worker and live.is_live(request) else planned.planned(now)
+        spans = timeline.past(begin, now, by_worker=by_worker)
+        if not by_worker:
+            spans += timeline.coming(jobs, now, end, self.moment.hold)
         return {
-            "window": window, "by_worker": by_worker, "begin": begin, "end": end,
-            "lanes": lanes(shown, begin=begin, end=_end(end, now, by_worker=by_worker), now=now),
-            "all_lanes": all_lanes if all_lanes > timeline.MOST_LANES else 0,
-            "clashes": shared(timeline.rare(ahead), within=SAME)[:CLASHES],
-            "windows": [("1h", _("1 hour")), ("6h", _("6 hours")), ("24h", _("24 hours")), ("7d", _("Next 7 days"))],
+            "window": window, "windows": words.items(), "by_worker": by_worker,
+            "flower": settings.SCHEDULER_FLOWER_URL if by_worker else "",
+            **_drawn(spans, begin, now + timedelta(seconds=1) if by_worker else end, now),
+            **({} if live.is_live(request) else self._clashes(jobs)),
         }  # fmt: skip
 
+    def _clashes(self, jobs: list[planned.PlannedJob]) -> dict[str, Any]:
+        """They are in no live region: which jobs come together changes by the day."""
+        found = planned.clashes(jobs, self.moment.now, self.moment.hold)
+        shown = sorted(found[:CLASHES], key=lambda clash: clash.first)
+        return {
+            "clashes": [(each, each.jobs[:JOBS_OF_CLASH], len(each.jobs[JOBS_OF_CLASH:])) for each in shown],
+            "all_clashes": len(found),
+        }
 
-def _end(end: datetime, now: datetime, *, by_worker: bool) -> datetime:
-    """Which worker will take a run is not known before."""
-    return now + timedelta(seconds=1) if by_worker else end
+
+def _windows(*, by_worker: bool) -> dict[str, str]:
+    words = {"1h": _("1 hour"), "6h": _("6 hours"), "24h": _("24 hours"), AHEAD_ALONE: _("Next 7 days")}
+    return {key: label for key, label in words.items() if not (by_worker and key == AHEAD_ALONE)}
+
+
+def _drawn(spans: list[Span], begin: datetime, end: datetime, now: datetime) -> dict[str, Any]:
+    shown, all_lanes = timeline.busiest(spans)
+    drawing = lanes(shown, begin=begin, end=end, now=now, zone=zone_of(cron.DEFAULT_TIME_ZONE))
+    return {
+        "lanes": drawing, "all_lanes": all_lanes, "is_cut": len(shown) < len(spans), "shown": len(shown),
+        "statuses": [status for status in (*ORDER, COMING) if any(span.status == status for span in shown)],
+        "tick_format": "H:i" if end - begin < timedelta(days=2) else "D j",
+    }  # fmt: skip

@@ -3,10 +3,11 @@
 from django.urls import path
 
 from dashboard.pages.alerts import AlertsPage
-from dashboard.pages.doors import AlertDoor, BulkDoor, ExecutionDoor, JobDoor, RunDoor
+from dashboard.pages.doors import AlertDoor, ExecutionDoor
 from dashboard.pages.execution import ExecutionPage
 from dashboard.pages.executions import ExecutionsPage
 from dashboard.pages.job import JobPage
+from dashboard.pages.job_doors import BulkDoor, JobDoor, RunDoor
 from dashboard.pages.jobs import JobsPage
 from dashboard.pages.overview import Overview
 from dashboard.pages.timeline import Timeline

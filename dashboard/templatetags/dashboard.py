@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from dashboard.charts.bars import ORDER
 from dashboard.charts.strip import Strip
-from dashboard.reader import LABELS
+from dashboard.reader import LABELS, Reader
 from dashboard.trends import Trend
 from executions.alerts import wording
 from executions.models import Alert
@@ -23,7 +22,6 @@ from jobs.enums import Reason
 register = template.Library()
 
 REASONS: dict[str, Any] = dict(Reason.choices)
-WALL = {"1h": "H:i", "6h": "H:i", "24h": "H:i", "7d": "D j, H:i", "full": "D j M, H:i:s"}
 
 
 @register.simple_tag
@@ -42,16 +40,22 @@ def instant(value: datetime | None, zone: str = cron.DEFAULT_TIME_ZONE, seconds:
 
 @register.simple_tag
 def until(value: datetime | None) -> str:
-    """How long until or since; counted on by `times.js`."""
-    if value is None:
-        return display.NOTHING
-    return format_html('<time datetime="{}" data-until>{}</time>', value.isoformat(), f"{value:%H:%M:%S}")
+    """How long until or since, counted by `times.js`; where that does not run, when it is.
+
+    What is written here is the same each time: a page of which nothing has changed is not sent again.
+    """
+    return display.NOTHING if value is None else _counted("until", value)
 
 
 @register.simple_tag
-def wall(value: datetime, shape: str) -> str:
-    """As the business's clock shows it, as plain text: for the inside of drawings."""
-    return date_format(value.astimezone(display.zone_of(cron.DEFAULT_TIME_ZONE)), WALL[shape])
+def since(value: datetime | None) -> str:
+    """How long it has been going on, without a word beside it: a duration that is not over."""
+    return display.NOTHING if value is None else _counted("since", value)
+
+
+def _counted(how: str, value: datetime) -> SafeString:
+    wall = Reader.current().at(value, "j M, H:i")
+    return format_html('<time datetime="{}" data-{}>{}</time>', value.isoformat(), how, wall)
 
 
 @register.filter

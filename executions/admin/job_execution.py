@@ -208,7 +208,8 @@ class JobExecutionAdmin(HandlingAdmin, ReadOnlyAdmin):
         run = kwargs["obj"]
         context["subtitle"] = format_html("{} · {}", run.job_name, instant(run.reference_time, run.job.time_zone))
         context["buttons"] = self.buttons(request, run)
-        context["links"] = [(_("Flower"), flower_url("task", run.id))]
+        flower = flower_url("task", run.id)
+        context["links"] = [(_("Flower"), flower)] if flower else []
         if not run.job.deleted_at:
             context["links"].insert(0, (_("Job"), page_of(run.job)))
         return super().render_change_form(request, context, *args, **kwargs)

@@ -31,5 +31,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def flower_url(kind: str, name: Any) -> str:
-    """Flower's page of a task or a worker."""
+    """Flower's page of a task or a worker; nothing where there is no Flower."""
+    if not settings.SCHEDULER_FLOWER_URL:
+        return ""
     return f"{settings.SCHEDULER_FLOWER_URL}/{kind}/{quote(str(name))}"

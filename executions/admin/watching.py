@@ -134,7 +134,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("Flower"))
     def flower(self, worker: Worker) -> str:
         url = flower_url("worker", worker.name)
-        return format_html('<a href="{}">{}</a>', url, url)
+        return format_html('<a href="{}">{}</a>', url, url) if url else NOTHING
 
     @admin.display(description=gettext_lazy("started at"))
     def started(self, worker: Worker) -> str:

@@ -36,6 +36,11 @@ def instant(value: datetime | None, zone_name: str = cron.DEFAULT_TIME_ZONE, *, 
     return format_html("{}{}", clock(value, zone_name, seconds=seconds), zone)
 
 
+def dated(local: datetime, shape: str) -> str:
+    """As Django writes it, but for its months with a capital, which Spanish has not."""
+    return date_format(local, shape.replace("M", "b") if get_language() == "es" else shape)
+
+
 def clock(value: datetime, zone_name: str, *, seconds: bool = False, beside: datetime | None = None) -> SafeString:
     """The zone itself unsaid; without its date where that is the date of what it stands beside."""
     zone = zone_of(zone_name)
@@ -45,7 +50,7 @@ def clock(value: datetime, zone_name: str, *, seconds: bool = False, beside: dat
     utc = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC", date_format(local, time),
+        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC", dated(local, time),
     )  # fmt: skip
 
 

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from jobs import cron, registry
-from jobs.admin.display import sentence
+from jobs.admin.display import dated, sentence
 
 NEXT_TIMES_SHOWN = 5
 
@@ -26,7 +25,7 @@ def schedule(cron_expression: str, time_zone: str, *, now: datetime) -> str:
         else:
             context["sentence"] = sentence(cron_expression)
             context["next_times"] = [
-                {"due": due, "shown": date_format(due.local, "D j M Y, H:i")}
+                {"due": due, "shown": dated(due.local, "D j M Y, H:i")}
                 for due in cron.preview(parsed, NEXT_TIMES_SHOWN, now)
             ]
             context["remarks"] = cron.lint(parsed, now)
@@ -47,7 +46,7 @@ def parameters(job_type_name: str) -> str:
             "kind": _kind(about, schema.get("$defs", {})),
             "is_required": name in required,
             "default": _default(about),
-            "description": about.get("description", ""),
+            "description": _(about["description"]) if about.get("description") else "",
         }
         for name, about in schema.get("properties", {}).items()
     ]

@@ -8,11 +8,19 @@ from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from jobs.admin.display import NOTHING, people
+from jobs import cron
+from jobs.admin.display import NOTHING, people, zone_of
+from jobs.enums import JobStatus
 from jobs.models import ScheduledJob, ScheduleRevision
 
 MOST_SHOWN = 20
+STATUSES: dict[str, Any] = {**dict(JobStatus.choices), "Deleted": gettext_lazy("Deleted")}
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class RevisionLine:
 
     version: int
     effective_from: datetime
-    status: str
+    status: Any  # in words
     who: str
     changes: list[Change] | None
 
@@ -43,7 +51,7 @@ def lines(job: ScheduledJob) -> list[RevisionLine]:
     names = people(each.changed_by_user_id for each in found if each)
     return [
         RevisionLine(
-            version=new.version, effective_from=new.effective_from, status=new.status,
+            version=new.version, effective_from=new.effective_from, status=STATUSES.get(new.status, new.status),
             who=names[new.changed_by_user_id],
             changes=differences(old.definition, new.definition) if old else None,
         )
@@ -65,21 +73,37 @@ def since(job: ScheduledJob, version: int) -> tuple[list[Change], str]:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """The fields in which two definitions differ."""
     names = dict.fromkeys([*before, *after])
+    zone = str(after.get("time_zone") or cron.DEFAULT_TIME_ZONE)
     return [
-        Change(_label(name), _text(before.get(name)), _text(after.get(name)))
+        Change(_label(name), _text(name, before.get(name), zone), _text(name, after.get(name), zone))
         for name in names
         if before.get(name) != after.get(name)
     ]
 
 
-def _label(name: str) -> str:
+def _field(name: str) -> Any:
+    """None: the definition of an older version had it."""
     try:
-        return str(getattr(ScheduledJob._meta.get_field(name), "verbose_name", name))
+        return ScheduledJob._meta.get_field(name)
     except FieldDoesNotExist:
-        return name
+        return None
 
 
-def _text(value: Any) -> str:
+def _label(name: str) -> str:
+    return str(getattr(_field(name), "verbose_name", name))
+
+
+def _text(name: str, value: Any, zone: str) -> str:
+    """As people read it: a choice by its label, an instant on the job's clock, addresses in line, else JSON."""
     if value in (None, "", []):
         return NOTHING
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    field = _field(name)
+    if isinstance(value, str):
+        if isinstance(field, models.DateTimeField) and (at := parse_datetime(value)):
+            return f"{date_format(at.astimezone(zone_of(zone)), 'Y-m-d H:i')} ({zone})"
+        return str(dict(getattr(field, "flatchoices", ())).get(value, value))
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict) else None)

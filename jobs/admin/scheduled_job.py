@@ -210,7 +210,7 @@ class ScheduledJobAdmin(JobColumns, VerbsAdmin):
 
 def _live_region(view: str, fields: str, shown: str) -> str:
     return format_html(
-        '<div class="live-region" data-live-url="{}" data-live-fields="{}" data-live-failure="{}" aria-live="polite">'
-        "{}</div>",
+        '<div class="live-region" data-live-url="{}" data-live-fields="{}" data-live-failure="{}" aria-live="polite"'
+        ' tabindex="0">{}</div>',
         reverse(f"admin:jobs_scheduledjob_{view}"), fields, _("The preview could not be fetched."), shown,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from jobs import backup_retention, guardrails, work_folder
@@ -28,14 +29,18 @@ class BackupDatabaseParameters(RestoreCheckParameters):
         ["vehiclessaleservice", "authservice", "userservice"],
         min_length=1,
         max_length=100,
-        description="The databases to back up, each under the name of its service.",
+        description=gettext_noop("The databases to back up, each under the name of its service."),
     )
-    keep_days: int = Field(30, ge=1, le=36_500, description="Backups older than this many days may go.")
-    keep_count: int = Field(7, ge=1, le=10_000, description="So many of the newest backups stay, however old they are.")
+    keep_days: int = Field(30, ge=1, le=36_500, description=gettext_noop("Backups older than this many days may go."))
+    keep_count: int = Field(
+        7, ge=1, le=10_000, description=gettext_noop("So many of the newest backups stay, however old they are.")
+    )
     storage_class: str = Field(
         "STANDARD",
         pattern=r"^[A-Z][A-Z0-9_]{0,39}$",
-        description="Storage class of the dumps where the archive has such: STANDARD, STANDARD_IA, GLACIER.",
+        description=gettext_noop(
+            "Storage class of the dumps where the archive has such: STANDARD, STANDARD_IA, GLACIER."
+        ),
     )
 
 

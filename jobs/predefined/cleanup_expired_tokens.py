@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from jobs import guardrails
@@ -13,7 +14,7 @@ from jobs.gateways.tokens import BEGINNING, TokenTable
 
 
 class CleanupExpiredTokensParameters(guardrails.LimitedJobParameters):
-    batch_size: int = Field(5_000, ge=1, le=50_000, description="How many tokens one statement deletes.")
+    batch_size: int = Field(5_000, ge=1, le=50_000, description=gettext_noop("How many tokens one statement deletes."))
 
 
 class CleanupExpiredTokensJob(Job[CleanupExpiredTokensParameters]):

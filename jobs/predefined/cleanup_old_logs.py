@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
@@ -31,17 +32,21 @@ class CleanupOldLogsParameters(guardrails.LimitedJobParameters):
         90,
         ge=1,
         le=36_500,
-        description="Rows of days longer ago than this are archived and deleted; a table may keep its own for longer,"
-        " or for ever.",
+        description=gettext_noop(
+            "Rows of days longer ago than this are archived and deleted; a table may keep its own for longer,"
+            " or for ever."
+        ),
     )
-    batch_size: int = Field(5_000, ge=1, le=50_000, description="How many rows one statement deletes.")
+    batch_size: int = Field(5_000, ge=1, le=50_000, description=gettext_noop("How many rows one statement deletes."))
     storage_class: str = Field(
         "GLACIER",
         pattern=r"^[A-Z][A-Z0-9_]{0,39}$",
-        description="Storage class of the archived rows where the archive has such: STANDARD, GLACIER, DEEP_ARCHIVE.",
+        description=gettext_noop(
+            "Storage class of the archived rows where the archive has such: STANDARD, GLACIER, DEEP_ARCHIVE."
+        ),
     )
     sources: list[Annotated[str, Field(min_length=1, max_length=130)]] = Field(
-        [], max_length=100, description="Only these tables, as database.table; empty: all that are known."
+        [], max_length=100, description=gettext_noop("Only these tables, as database.table; empty: all that are known.")
     )
 
 

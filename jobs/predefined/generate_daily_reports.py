@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from pydantic import Field, field_validator
 
 from jobs import business_days, letters
@@ -28,10 +28,10 @@ SIGNS = {"DOP": "RD$", "USD": "US$"}
 
 class GenerateDailyReportsParameters(ChangingJobParameters):
     recipients: list[str] = Field(
-        ["admin@okla.com.do"], min_length=1, max_length=50, description="The managers' e-mail addresses."
+        ["admin@okla.com.do"], min_length=1, max_length=50, description=gettext_noop("The managers' e-mail addresses.")
     )
-    language: Language = Field(Language.BOTH, description="Of the report: en, es or both.")
-    resend: bool = Field(False, description="Send the report of a day once more to those who have it.")
+    language: Language = Field(Language.BOTH, description=gettext_noop("Of the report: en, es or both."))
+    resend: bool = Field(False, description=gettext_noop("Send the report of a day once more to those who have it."))
 
     @field_validator("recipients")
     @classmethod

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
@@ -31,15 +32,17 @@ class HealthCheckMonitoringParameters(JobParameters):
         ["vehiclessaleservice", "authservice", "gateway"],
         min_length=1,
         max_length=200,
-        description="The services to ask, by name.",
+        description=gettext_noop("The services to ask, by name."),
     )
     url_template: str = Field(
         "http://{service}:8080/health",
         max_length=500,
         validate_default=True,
-        description="Where a service is asked; {service} stands for its name.",
+        description=gettext_noop("Where a service is asked; {service} stands for its name."),
     )
-    timeout_seconds: float = Field(5.0, gt=0, le=60, description="How long a service may take to answer, in seconds.")
+    timeout_seconds: float = Field(
+        5.0, gt=0, le=60, description=gettext_noop("How long a service may take to answer, in seconds.")
+    )
 
     @field_validator("url_template")
     @classmethod

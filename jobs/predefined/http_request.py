@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from jobs import gateways, wire
@@ -41,25 +42,34 @@ SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,100}$")]
 
 
 class HttpRequestParameters(ChangingJobParameters):
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field("GET", description="The HTTP method.")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
+        "GET", description=gettext_noop("The HTTP method.")
+    )
     url: str = Field(
         max_length=2_000,
-        description="The whole address. Its host must be listed in SCHEDULER_OUTGOING_HOSTS.",
+        description=gettext_noop("The whole address. Its host must be listed in SCHEDULER_OUTGOING_HOSTS."),
     )
     headers: dict[str, str] = Field(
-        {}, max_length=50, description="Further headers. No credentials: see secretHeaders."
+        {}, max_length=50, description=gettext_noop("Further headers. No credentials: see secretHeaders.")
     )
     secret_headers: dict[str, SecretName] = Field(
         {},
         max_length=10,
-        description="Headers whose values are secrets: header to NAME. The value, such as `Bearer ...`, is that of the"
-        " environment variable SCHEDULER_SECRET_NAME where the job runs.",
+        description=gettext_noop(
+            "Headers whose values are secrets: header to NAME. The value, such as `Bearer ...`, is that of the"
+            " environment variable SCHEDULER_SECRET_NAME where the job runs."
+        ),
     )
-    body: Any = Field(None, description="Sent as JSON; null sends no body.")
+    body: Any = Field(None, description=gettext_noop("Sent as JSON; null sends no body."))
     expected_status: list[int | str] = Field(
-        ["2xx"], min_length=1, max_length=20, description="What counts as success: 204, or 2xx for a range."
+        ["2xx"],
+        min_length=1,
+        max_length=20,
+        description=gettext_noop("What counts as success: 204, or 2xx for a range."),
     )
-    timeout_seconds: float = Field(30.0, ge=1, le=600, description="How long the whole answer may take, in seconds.")
+    timeout_seconds: float = Field(
+        30.0, ge=1, le=600, description=gettext_noop("How long the whole answer may take, in seconds.")
+    )
 
     @field_validator("url")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field
 
 from jobs import business_days, guardrails, letters
@@ -21,8 +21,10 @@ from jobs.messages import MessageStatus, Subject
 
 
 class SendReminderEmailsParameters(guardrails.LimitedJobParameters):
-    batch_size: int = Field(100, ge=1, le=1_000, description="How many appointments are marked at a time.")
-    language: Language = Field(Language.BOTH, description="Of the message: en, es or both.")
+    batch_size: int = Field(
+        100, ge=1, le=1_000, description=gettext_noop("How many appointments are marked at a time.")
+    )
+    language: Language = Field(Language.BOTH, description=gettext_noop("Of the message: en, es or both."))
 
 
 class SendReminderEmailsJob(Job[SendReminderEmailsParameters]):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field
 
 from jobs import guardrails
@@ -28,9 +28,13 @@ UNUSABLE_IN_A_ROW = 20
 
 
 class SyncVehiclePricesParameters(guardrails.LimitedJobParameters):
-    mileage_band: int = Field(10_000, ge=1_000, le=1_000_000, description="Width of a mileage band, in kilometres.")
-    requests_per_second: float = Field(5.0, gt=0, le=1_000, description="How fast the service may be asked.")
-    failures_in_a_row: int = Field(5, ge=1, le=100, description="So many failures in a row end the run.")
+    mileage_band: int = Field(
+        10_000, ge=1_000, le=1_000_000, description=gettext_noop("Width of a mileage band, in kilometres.")
+    )
+    requests_per_second: float = Field(
+        5.0, gt=0, le=1_000, description=gettext_noop("How fast the service may be asked.")
+    )
+    failures_in_a_row: int = Field(5, ge=1, le=100, description=gettext_noop("So many failures in a row end the run."))
 
 
 class SyncVehiclePricesJob(Job[SyncVehiclePricesParameters]):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field
 
 from jobs import guardrails, letters
@@ -20,10 +20,12 @@ from jobs.messages import Subject
 
 
 class UpdateVehicleListingStatusParameters(guardrails.LimitedJobParameters):
-    days: int = Field(30, ge=1, le=3_650, description="How many days after its publication a listing expires.")
-    batch_size: int = Field(200, ge=1, le=1_000, description="How many listings one statement changes.")
-    notify_sellers: bool = Field(True, description="Write to the seller of each listing.")
-    language: Language = Field(Language.BOTH, description="Of the message: en, es or both.")
+    days: int = Field(
+        30, ge=1, le=3_650, description=gettext_noop("How many days after its publication a listing expires.")
+    )
+    batch_size: int = Field(200, ge=1, le=1_000, description=gettext_noop("How many listings one statement changes."))
+    notify_sellers: bool = Field(True, description=gettext_noop("Write to the seller of each listing."))
+    language: Language = Field(Language.BOTH, description=gettext_noop("Of the message: en, es or both."))
 
 
 class UpdateVehicleListingStatusJob(Job[UpdateVehicleListingStatusParameters]):

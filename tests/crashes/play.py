@@ -102,7 +102,9 @@ class Play:
 
     def one_of_two(self, *, kills: int, within: float) -> Row:
         """Two start together, and one of them is killed within so many seconds."""
-        return self._repeated(self._row(ONE_OF_TWO), kills, self._two(lambda: self.random.uniform(0, within)))
+        took = [within]
+        killed = self._two(lambda: self.random.uniform(0, min(took)), took)
+        return self._repeated(self._row(ONE_OF_TWO), kills, killed)
 
     # --- How ---------------------------------------------------------------------------------------------------------
     def _row(self, point: str) -> Row:
@@ -127,11 +129,13 @@ class Play:
 
         return self._repeated(row, kills, play)
 
-    def _two(self, kill_after: Callable[[], float | None]) -> Action:
+    def _two(self, kill_after: Callable[[], float | None], took: list[float] | None = None) -> Action:
         def play(scene: Scene) -> tuple[int, list[JobExecution]]:
             orders = [Order(scene.run, kill_after=kill_after()), Order(attempts.another_run(scene.job))]
             self.random.shuffle(orders)
             made = self.stage.attempts.make(*orders)
+            if took is not None:
+                took.extend(one.seconds for one in made if not one.was_killed)
             lasts = [self.stage.attempts.to_the_end(attempts.next_attempt(one.row)) or one.row for one in made]
             return sum(one.was_killed for one in made), lasts
 

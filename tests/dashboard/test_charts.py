@@ -3,17 +3,21 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.charts.bars import Bucket, round_up, stacked
+from dashboard.charts.bars import FILLED, ROOM_ABOVE, Bucket, round_up, stacked
 from dashboard.charts.durations import durations
-from dashboard.charts.lanes import LABEL, WIDTH, Span, lanes, shared
+from dashboard.charts.lanes import ROW, Span, lanes
 from dashboard.charts.strip import HEIGHT, SHORTEST, Outcome, strip
+from dashboard.charts.strip import ROOM_ABOVE as ROOM_OF_SIGN
+from dashboard.charts.ticks import MOST, MOST_IF_NARROW, ticks
 from executions.models import JobExecution
 
 NOON = datetime(2026, 1, 8, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+BUSINESS = ZoneInfo("America/Santo_Domingo")
 
 
 def a_run(status: str = "Completed", seconds: float | None = 10) -> JobExecution:
@@ -22,10 +26,10 @@ def a_run(status: str = "Completed", seconds: float | None = 10) -> JobExecution
 
 
 def test_failures_lie_on_top_of_what_went_well_and_nothing_overlaps():
-    bars = stacked([Bucket(NOON, {"Failed": 1, "Completed": 3})], width=100, height=100)
+    bars = stacked([Bucket(NOON, {"Failed": 1, "Completed": 3})], height=100)
     completed, failed = bars.bars[0].blocks
     assert (completed.status, failed.status) == ("Completed", "Failed")
-    assert completed.y + completed.height == 100 and failed.y + failed.height == completed.y
+    assert completed.y + completed.height == bars.ground and failed.y + failed.height == completed.y
     assert completed.height == 3 * failed.height
 
 
@@ -44,9 +48,35 @@ def test_an_axis_ends_with_a_round_number(most: int, top: int):
     assert round_up(most) == top
 
 
-def test_labels_under_many_bars_do_not_run_into_each_other():
-    ticks = stacked([Bucket(NOON + MINUTE * n, {"Completed": 1}) for n in range(200)], width=600).ticks
-    assert all(later.x - one.x >= 60 for one, later in pairwise(ticks))
+@pytest.mark.parametrize(
+    "length", [timedelta(minutes=10), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30)]
+)
+def test_labels_stand_at_whole_times_of_the_clock_and_none_is_said_twice(length: timedelta):
+    begin = NOON + timedelta(minutes=7, seconds=13)
+    found = ticks(begin, begin + length, zone=BUSINESS)
+    walls = [tick.at.astimezone(BUSINESS) for tick in found]
+    step = walls[1] - walls[0]
+    assert 3 < len(found) <= MOST and len(set(walls)) == len(walls)
+    assert all(not (wall.replace(tzinfo=None) - datetime.min) % min(step, timedelta(days=1)) for wall in walls)
+    assert all(later - one == step for one, later in pairwise(walls))
+    assert step >= timedelta(days=1) or length <= timedelta(days=2)
+    assert 0 < sum(not tick.is_fine for tick in found) <= MOST_IF_NARROW
+
+
+def test_a_failure_is_told_by_a_sign_and_not_by_its_colour_alone():
+    well, bad, missed = (
+        stacked([Bucket(NOON, counts)]).bars[0]
+        for counts in ({"Completed": 9}, {"Completed": 9, "Failed": 1, "Missed": 1}, {"Skipped": 1, "Missed": 1})
+    )
+    assert (well.sign, bad.sign, missed.sign) == ("", "Failed", "Missed")
+    assert bad.top == bad.blocks[-1].y >= ROOM_ABOVE
+
+
+def test_what_was_skipped_is_slimmer_than_what_was_cancelled():
+    cancelled, skipped = stacked([Bucket(NOON, {"Skipped": 1, "Cancelled": 1})]).bars[0].blocks
+    assert skipped.width < cancelled.width / 2 and cancelled.width == 100 * FILLED
+    slim, full = strip([Outcome(status, NOON, None) for status in ("Cancelled", "Skipped")]).marks
+    assert slim.width < full.width
 
 
 def test_the_newest_outcome_is_the_rightmost_and_the_longest_run_the_tallest():
@@ -54,8 +84,8 @@ def test_the_newest_outcome_is_the_rightmost_and_the_longest_run_the_tallest():
     drawn = strip([Outcome(status, NOON, duration) for status, duration in took.items()], places=5)
     oldest, middle, newest = drawn.marks
     assert [mark.execution.status for mark in drawn.marks] == ["Skipped", "Completed", "Failed"]
-    assert oldest.x < middle.x < newest.x and newest.x + 6 == drawn.width
-    assert middle.height == HEIGHT and oldest.height == SHORTEST
+    assert oldest.x < middle.x < newest.x and newest.x + newest.width == drawn.width
+    assert middle.height == HEIGHT - ROOM_OF_SIGN and oldest.height == SHORTEST
 
 
 def test_a_threshold_far_above_every_run_does_not_press_the_dots_to_the_ground():
@@ -75,14 +105,16 @@ def test_a_bar_is_cut_off_at_the_window_and_a_short_one_stays_visible():
     ]  # fmt: skip
     drawn = lanes(spans, begin=NOON - MINUTE, end=NOON + MINUTE, now=NOON)
     long, short = drawn.bars
-    assert (long.x, long.width) == (LABEL, WIDTH - LABEL)
-    assert short.width >= 2 and short.x == drawn.now_x
+    assert (long.x, long.width) == (0, 100)
+    assert 0 < short.width < 1 and short.x == drawn.now_x == 50
     assert short.y > long.y
 
 
-def test_what_begins_in_the_same_minute_is_told_together_once():
-    def span(lane: str, minutes: float) -> Span:
-        return Span(lane, NOON + minutes * MINUTE, NOON + minutes * MINUTE, "Coming", None)
+def test_what_goes_on_at_the_same_time_in_one_lane_hides_nothing():
+    def span(begin: float, end: float) -> Span:
+        return Span("worker", NOON + begin * MINUTE, NOON + end * MINUTE, "Completed", None)
 
-    groups = shared([span("backup", 0), span("prices", 0.5), span("backup", 60), span("other", 5)], within=MINUTE)
-    assert [[each.lane for each in group] for group in groups] == [["backup", "prices"]]
+    drawn = lanes([span(0, 5), span(1, 2), span(3, 9), span(6, 8)], begin=NOON, end=NOON + 10 * MINUTE, now=NOON)
+    first = min(bar.y for bar in drawn.bars)
+    assert [(bar.span.begin.minute, (bar.y - first) // ROW) for bar in drawn.bars] == [(0, 0), (1, 1), (3, 1), (6, 0)]
+    assert len(drawn.names) == 1

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from dashboard import coming, history, jobs, plant, recent, running, timeline
+from dashboard import coming, history, jobs, plant, running, timeline
 from dashboard.charts.lanes import Span
+from dashboard.metrics import Hold
 from executions.models import BeatLease, JobExecution, Worker
 from jobs.clock import database_now
-from jobs.models import SYSTEM_USER_ID
-from tests.factories import FAILED, a_job, a_run, claimed, ended, started
+from jobs.models import SYSTEM_USER_ID, JobFigures, ScheduledJob
+from tests.factories import a_job, a_run, claimed, ended, started
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -25,13 +26,21 @@ def a_worker(name: str, *, seconds_ago: float = 0, queues: tuple[str, ...] = ("d
     )  # fmt: skip
 
 
-def test_a_run_that_takes_longer_than_usual_is_said_to():
-    job = a_job()
+def began(run: JobExecution, seconds_ago: float) -> None:
+    JobExecution.objects.filter(pk=run.pk).update(started_at=F("started_at") - timedelta(seconds=seconds_ago))
+
+
+def test_only_a_run_far_beyond_the_average_takes_longer_than_usual():
+    job = a_job(overlap_policy="Allow")
     ended(started(job))
-    run = started(job)
-    JobExecution.objects.filter(pk=run.pk).update(started_at=F("started_at") - timedelta(hours=1))
-    (shown,) = running.now_running(database_now(), limit=5)
-    assert shown.execution.pk == run.pk and shown.is_overdue
+    JobFigures.objects.update(duration_total=timedelta(minutes=10))
+    long, healthy = started(job), started(job)
+    began(long, 21 * 60)
+    began(healthy, 19 * 60)
+    now = database_now()
+    first, second = running.now_running(now, limit=5).runs
+    assert (first.id, first.is_long, second.id, second.is_long) == (long.pk, True, healthy.pk, False)
+    assert first.expected_end == first.started_at + timedelta(minutes=10)
 
 
 def test_what_runs_costs_one_query_however_many_jobs_there_are(django_assert_num_queries):
@@ -41,30 +50,66 @@ def test_what_runs_costs_one_query_however_many_jobs_there_are(django_assert_num
         started(job)
     now = database_now()
     with django_assert_num_queries(1):
-        shown = running.now_running(now, limit=5)
-    assert all(each.expected_end and each.expected_end > each.started_at for each in shown) and len(shown) == 5
+        shown = running.now_running(now, limit=4)
+    assert (len(shown.runs), shown.number) == (4, 5)
+    assert all(each.expected_end and each.expected_end > each.started_at for each in shown.runs)
 
 
 def test_the_first_run_of_a_job_has_no_expected_end():
     started(a_job())
-    (shown,) = running.now_running(database_now(), limit=5)
-    assert shown.expected_end is None and not shown.is_overdue
+    (shown,) = running.now_running(database_now(), limit=5).runs
+    assert shown.expected_end is None and not shown.is_long
+
+
+def test_how_many_ran_in_each_step_of_the_last_minutes():
+    job, now = a_job(overlap_policy="Allow"), database_now()
+    steps = history.last_minutes([], now)
+    moment = {name: (now - steps[place].start).total_seconds() for name, place in (("a", 9), ("b", 29), ("c", 49))}
+    over, still, older = (started(job) for _number in range(3))
+    ended(over)
+    began(older, 3_600)
+    began(still, moment["b"] - 1)
+    JobExecution.objects.filter(pk=over.pk).update(
+        started_at=now - timedelta(seconds=moment["a"] - 1), completed_at=now - timedelta(seconds=moment["c"] - 1)
+    )
+    now = database_now()
+    found = running.now_running(now, limit=5).over_time(history.pieces(now - DAY, now), steps)
+    # The older one; with it that which is over from the tenth step to the fiftieth, and the other one from the 30th on.
+    assert [bucket.total for bucket in found] == [1] * 9 + [2] * 20 + [3] * 20 + [2] * 11
+
+
+def ahead(*, hold: Hold | None = None, hours: float = 24, limit: int = 10) -> coming.Ahead:
+    return coming.coming(database_now(), hold=hold, within=timedelta(hours=hours), limit=limit)
 
 
 def test_what_comes_next_is_in_order_and_one_frequent_job_does_not_fill_it():
     minutely = a_job("minutely", cron_expression="* * * * *")
     a_job("hourly", cron_expression="0 * * * *")
     a_job("off", cron_expression="* * * * *", status="Disabled")
-    shown = coming.coming(database_now(), within=timedelta(hours=2), limit=10)
-    assert [each.at for each in shown] == sorted(each.at for each in shown)
-    assert sum(each.job == minutely for each in shown) == coming.SHOWN_OF_ONE_JOB
-    assert {each.job.name for each in shown} == {"minutely", "hourly"}
+    shown = ahead(hours=2)
+    assert [each.at for each in shown.times] == sorted(each.at for each in shown.times)
+    assert sum(each.job == minutely for each in shown.times) == coming.SHOWN_OF_ONE_JOB
+    assert {each.job.name for each in shown.times} == {"minutely", "hourly"}
+    assert (ahead(hours=2, limit=1).jobs, shown.late) == (2, 0)
 
 
-def test_a_due_time_within_a_pause_is_said_to_be_skipped():
-    job = a_job(cron_expression="* * * * *")
+def test_a_due_time_within_a_pause_or_the_hold_is_said_to_be_skipped():
+    job, other = a_job("paused", cron_expression="* * * * *"), a_job("other", cron_expression="* * * * *")
     job.pause(by=SYSTEM_USER_ID)
-    assert all(each.will_be_skipped for each in coming.coming(database_now(), within=DAY, limit=5))
+    assert {(each.job.name, each.will_be_skipped) for each in ahead().times} == {("paused", "paused"), ("other", "")}
+    now, second = database_now(), other.next_execution_at + timedelta(minutes=1)
+    held = [each for each in ahead(hold=Hold(now, second, "")).times if each.job == other]
+    assert [each.will_be_skipped for each in held] == ["held", "", ""]
+    assert all(each.will_be_skipped for each in ahead(hold=Hold(now, None, "")).times)
+
+
+def test_what_nobody_has_fired_is_late_and_what_comes_right_now_is_not():
+    late, now_due = a_job("late", cron_expression="*/5 * * * *"), a_job("now", cron_expression="*/5 * * * *")
+    for job, seconds in ((late, 3_600), (now_due, 2)):
+        ScheduledJob.objects.filter(pk=job.pk).update(next_execution_at=database_now() - timedelta(seconds=seconds))
+    shown = ahead()
+    assert [(each.job.name, each.is_late) for each in shown.times[:2]] == [("late", True), ("now", False)]
+    assert shown.late == 1 and all(each.at > database_now() for each in shown.times[2:])
 
 
 def test_a_queue_that_nobody_serves_is_stuck_and_one_that_is_served_is_not():
@@ -85,6 +130,15 @@ def test_a_silent_worker_is_named_unless_it_said_goodbye_or_is_back():
     found = plant.plant(database_now())
     assert [worker.name for worker in found.silent] == ["lost@here"]
     assert [worker.name for worker in found.workers] == ["back@here"]
+
+
+def test_a_killed_container_is_not_missed_once_another_serves_its_queues():
+    a_worker("celery@3f2a", seconds_ago=600, queues=("default", "reports"))
+    newer = a_worker("celery@9c1b", queues=("default",))
+    Worker.objects.filter(pk=newer.pk).update(started_at=database_now() - timedelta(seconds=300))
+    assert [worker.name for worker in plant.plant(database_now()).silent] == ["celery@3f2a"]
+    Worker.objects.filter(pk=newer.pk).update(queues=["reports", "default"])
+    assert plant.plant(database_now()).silent == []
 
 
 def test_what_waits_and_runs_is_counted_by_one_query(django_assert_num_queries):
@@ -110,34 +164,6 @@ def test_a_beat_whose_lease_is_over_does_not_lead():
     assert leader is not None and leader.term == 1
     BeatLease.objects.filter(pk=lease.pk).update(expires_at=now - timedelta(seconds=1))
     assert plant.plant(now).leader is None
-
-
-def test_a_failure_that_is_tried_again_is_no_trouble_yet():
-    ended(started(a_job("tried", max_retries=3)), FAILED)
-    final = ended(started(a_job("final", max_retries=0)), FAILED)
-    assert [run.pk for run in troubles()] == [final.pk]
-
-
-def test_a_missed_due_time_is_a_trouble_for_a_day_and_what_went_well_is_none():
-    job = a_job("missed", overlap_policy="Allow")
-    old, missed, well = (ended(started(job)) for _number in range(3))
-    now = database_now()
-    for run, hours in ((old, 25), (missed, 23)):
-        JobExecution.objects.filter(pk=run.pk).update(status="Missed", completed_at=now - timedelta(hours=hours))
-    assert [run.pk for run in troubles()] == [missed.pk] != [well.pk]
-
-
-def test_where_nothing_went_wrong_no_trouble_is_asked_for(django_assert_num_queries):
-    ended(started(a_job()))
-    now = database_now()
-    found = history.pieces(now - DAY, now)
-    with django_assert_num_queries(0):
-        assert recent.troubles(found, now, within=DAY, limit=5) == []
-
-
-def troubles() -> list[JobExecution]:
-    now = database_now()
-    return list(recent.troubles(history.pieces(now - DAY, now), now, within=DAY, limit=5))
 
 
 def test_the_jobs_page_costs_one_query_however_many_jobs_there_are(django_assert_num_queries):
@@ -173,11 +199,3 @@ def test_of_very_many_lanes_the_busiest_are_shown_and_all_are_counted():
     assert number == 101 and len(shown) == timeline.MOST_LANES
     assert {span.lane for span in shown} == {f"lane {number}" for number in range(52, 102)}
     assert timeline.busiest(spans[:5]) == (spans[:5], 5)
-
-
-def test_two_jobs_of_one_minute_are_seen_unless_they_come_all_the_time():
-    for name, expression in (("backup", "0 2 * * *"), ("prices", "0 2 * * 1"), ("health", "*/5 * * * *")):
-        a_job(name, cron_expression=expression)
-    now = database_now()
-    spans = timeline.coming(now, now + timedelta(days=8))
-    assert {span.lane for span in timeline.rare(spans)} == {"backup", "prices"}

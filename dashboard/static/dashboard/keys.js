@@ -1,14 +1,16 @@
 "use strict";
-/* Keys: `/` to the search, `g` and a letter to a page, `?` to the list of them. None while somebody types. */
+/* Keys: `/` to the search, `g` and a letter to a page, `?` to the list of them. None while somebody types, and none
+   for whoever has switched them off in the menu: who speaks to their computer says such letters all the time. */
 (() => {
     const CHORD_MS = 1500;
-    const help = document.getElementById("help");
+    const help = document.getElementById("help"), choice = document.querySelector("[data-keys-set]");
     let goUntil = 0;
 
     const isTyping = (target) => target.matches("input, select, textarea, [contenteditable]");
+    const areOn = () => localStorage.getItem("keys") !== "off";
 
     document.addEventListener("keydown", (event) => {
-        if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || help?.open) {
+        if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || help?.open || !areOn()) {
             return;
         }
         const way = document.querySelector(`nav [data-key="${CSS.escape(event.key)}"]`);
@@ -24,6 +26,10 @@
             help?.showModal();
         }
     });
+    if (choice) {
+        choice.checked = areOn();
+        choice.addEventListener("input", () => localStorage.setItem("keys", choice.checked ? "on" : "off"));
+    }
     document.querySelectorAll("[data-help]").forEach((button) => {
         button.addEventListener("click", () => help.showModal());
     });
@@ -33,6 +39,13 @@
                 menu.open = false;
             }
         });
+    });
+    document.addEventListener("keydown", (event) => {
+        const menu = event.key === "Escape" ? document.querySelector("details.menu[open]") : null;
+        if (menu) {
+            menu.open = false;
+            menu.querySelector("summary").focus();
+        }
     });
 })();
 /* What cannot be taken back is asked once more: <button data-confirm="...">. */

@@ -41,12 +41,8 @@ class SendReminderEmails(Case[Reminders]):
         elsewhere = [f"not-{number}@example.com" for number in range(ELSEWHERE)]
         midnight = datetime.combine(day, time(), UTC)
         for day_of_these, emails in ((midnight, wanted), (midnight + timedelta(days=1), elsewhere)):
-            scene.okla.execute(
-                "appointmentservice",
-                'INSERT INTO "Appointments" ("Id", "ClientEmail", "ScheduledDate", "ScheduledTime")'
-                " SELECT gen_random_uuid(), email, %s, '15:30' FROM unnest(%s::text[]) AS email",
-                [day_of_these, emails],
-            )
+            for email in emails:
+                scene.okla.add("appointments", email=email, date=day_of_these, time="15:30")
         return replace(self.look(scene), told=Told(frozenset(wanted), {}, {}))
 
     def look(self, scene: Scene) -> Reminders:
@@ -69,3 +65,9 @@ class SendReminderEmails(Case[Reminders]):
 
     def broken_next_day(self, after: Reminders, next_day: Reminders) -> list[str]:
         return invariants.of_messages_next_day(after.told, next_day.told)
+
+
+class SendRemindersAsOklaKeepsThem(SendReminderEmails):
+    """The mark is an instant there, and each change of a row is stamped."""
+
+    name, schema = "SendReminderEmailsJob, okla", "okla"

@@ -18,12 +18,12 @@ NOWHERE = "00000000-0000-4000-8000-0000000000ff"
 # The pages, and the parameters that each reads.
 PAGES = {
     "/": ("span",),
-    "/jobs": ("search", "status", "order", "page"),
+    "/jobs": ("search", "status", "result", "order", "page"),
     "/jobs/{job}": ("at",),
     "/executions": ("search", "status", "trigger", "span", "newer", "older"),
     "/executions/{run}": (),
     "/timeline": ("window", "by"),
-    "/alerts": ("state", "page"),
+    "/alerts": ("state", "alert", "page"),
 }
 
 

@@ -125,8 +125,11 @@ def test_a_deleted_job_has_its_page_and_no_doors(someone: Callable[[str], Client
     answer = client.get(f"/jobs/{job.id}")
     assert "Deleted" in text(answer) and posts(answer) == set()
     assert "deleted" not in text(client.get("/jobs"))
+    assert "1 deleted job is like that, too." in text(client.get("/jobs?search=delet"))
     assert posts(client.get(f"/executions/{service['gone'].id}")) == set()
-    assert str(job.id) not in client.get("/executions").content.decode()
+    for address in ("/executions", f"/executions/{service['gone'].id}", "/jobs?status=Deleted"):
+        assert f'href="/jobs/{job.id}"' in client.get(address).content.decode(), address
+    assert f'value="{job.id}"' not in client.get("/jobs?status=Deleted").content.decode()  # it cannot be chosen
 
 
 def test_the_jobs_are_found_by_name_key_and_type_and_sorted_as_asked(
@@ -138,6 +141,11 @@ def test_the_jobs_are_found_by_name_key_and_type_and_sorted_as_asked(
     assert names(client.get("/jobs?search=vehicle-prices")) == ["Sync Vehicle Prices"]
     assert names(client.get("/jobs?status=Paused")) == ["paused"]
     assert names(client.get("/jobs?search=nothing")) == []
+    assert names(client.get("/jobs?result=Failed")) == ["Sync Vehicle Prices"]
+    assert names(client.get("/jobs?result=Completed")) == []
+    for order in ("last", "result", "duration"):
+        assert names(client.get(f"/jobs?order={order}&status=Enabled")) == ["Sync Vehicle Prices"], order
+        assert names(client.get(f"/jobs?order={order}"))[0] == "Sync Vehicle Prices", order  # the others never ran
 
 
 def names(answer: Any) -> list[str]:
