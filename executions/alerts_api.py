@@ -26,6 +26,8 @@ class AlertQuery(Query):
 
 
 class AcknowledgeSerializer(Strict):
+    """What whoever looks after it has to say."""
+
     note = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=1_000, help_text="What is known or being done."
     )

@@ -37,6 +37,16 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Requests with one key are one request, for 24 h. At most 200 characters.",
 )
 
+# OpenAPI 3.1 has no word for a stream: what stands for it is one of its events.
+ONE_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["log", "end"]},
+        "id": {"type": "string", "description": "The next `after`."},
+        "data": {"type": "string", "description": "JSON: `text` of a log event, `status` of the end."},
+    },
+}
+
 
 def execution_key(execution_id: str) -> UUID:
     """Raises JobExecution.DoesNotExist for what is no uuid."""
@@ -133,7 +143,7 @@ class ExecutionLogView(APIView):
         parameters=[LogQuery],
         responses={
             (200, "text/plain"): OpenApiResponse(str, description="`X-Log-Next` is the next `after`."),
-            (200, "text/event-stream"): OpenApiResponse(str, description="Events `log` and, last of all, `end`."),
+            (200, "text/event-stream"): OpenApiResponse(ONE_EVENT, description="Events `log` and, last of all, `end`."),
         },
     )
     def get(self, request: Request, execution_id: str) -> HttpResponseBase:

@@ -44,7 +44,7 @@ class ArtifactView(APIView):
 
     @extend_schema(
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, "*/*"): OpenApiResponse(
                 OpenApiTypes.BINARY, description="The file, under the content type that it was left with."
             )
         }

@@ -7,7 +7,7 @@ from functools import partial
 
 from celery import current_app
 from django.db import connection, transaction
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from executions import bell, dispatch, ids, ledger
@@ -15,6 +15,7 @@ from executions.models import JobExecution
 from executions.planning import admit
 from jobs import sessions
 from jobs.clock import database_now
+from jobs.deeds import Deed
 from jobs.enums import ExecutionStatus, JobStatus, OverlapPolicy, Reason, Trigger
 from jobs.models import ScheduledJob
 
@@ -36,12 +37,24 @@ def cancel(execution: JobExecution) -> JobExecution:
     Asking again changes nothing. Returns the row as it now is. Raises WrongState when the run has ended.
     """
     row = JobExecution.objects.filter(id=execution.id)
-    queued = row.filter(status=ExecutionStatus.QUEUED)
-    if not queued.update(status=ExecutionStatus.CANCELLED, reason=Reason.CANCELLED, completed_at=Now()):
-        running = row.filter(status=ExecutionStatus.RUNNING)
-        if not running.update(cancel_requested_at=Coalesce("cancel_requested_at", Now())):
+    queued, running = row.filter(status=ExecutionStatus.QUEUED), row.filter(status=ExecutionStatus.RUNNING)
+    with transaction.atomic():
+        sessions.end_if_frozen()
+        if queued.update(status=ExecutionStatus.CANCELLED, reason=Reason.CANCELLED, completed_at=Now()):
+            _tell_of_cancel(row.get(), before=ExecutionStatus.QUEUED)
+        elif running.filter(cancel_requested_at=None).update(cancel_requested_at=Now()):
+            _tell_of_cancel(row.get(), before=ExecutionStatus.RUNNING)
+        elif not running.exists():
             raise WrongState(_("The execution has ended: there is nothing left to cancel."))
     return row.get()
+
+
+def _tell_of_cancel(execution: JobExecution, *, before: ExecutionStatus) -> None:
+    asked = {"status": execution.status, "cancel_requested_at": execution.cancel_requested_at}
+    Deed(
+        "RunCancelled", "Execution", execution.id, execution.job_name,
+        before={"status": before, "cancel_requested_at": None}, after={**asked, "job_id": execution.job_id},
+    ).tell()  # fmt: skip
 
 
 def stop_deaf() -> int:
@@ -87,6 +100,7 @@ def retry(execution: JobExecution, *, by: uuid.UUID) -> JobExecution:
         row = dispatch.make_retry(
             attempts[-1], available_at=None if admitted.is_held else now, now=now, trigger=Trigger.MANUAL, by=by
         )
+        dispatch.deed_of(row, "RetryRequested", by=by, at=now).tell()
         if job.overlap_policy == OverlapPolicy.CANCEL_RUNNING:
             dispatch.make_way([job.id], [row], now)
         if not admitted.is_held:

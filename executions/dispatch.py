@@ -23,6 +23,7 @@ from executions.models import IdempotencyKey, JobExecution
 from executions.planning import Activity, Planned, admit, plan
 from jobs import cron, holds, log_context, registry, sessions
 from jobs.clock import database_now
+from jobs.deeds import Deed
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.failpoints import failpoint
 from jobs.models import ScheduledJob, check_parameters
@@ -247,10 +248,18 @@ def run_now(job: ScheduledJob, request: RunRequest) -> JobExecution:
                 caller=request.by, job=job, key=request.idempotency_key, body_hash=request.body_hash,
                 execution_id=row.id, created_at=now,
             )  # fmt: skip
+        deed_of(row, "RunRequested", by=request.by, at=now).tell()
         transaction.on_commit(partial(_tell, row), robust=True)
         if _is_free_to_start(row):
             transaction.on_commit(partial(bell.ring, [row]), robust=True)
     return row
+
+
+def deed_of(row: JobExecution, action: str, *, by: uuid.UUID, at: datetime) -> Deed:
+    """That somebody asked for this new run."""
+    asked = ("job_id", "parameters", "scheduled_for", "retry_of")
+    after = {name: getattr(row, name) for name in asked}
+    return Deed(action, "Execution", row.id, row.job_name, after=after, by=by, at=at)
 
 
 def make_retry(

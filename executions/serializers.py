@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from executions import ids
@@ -11,10 +12,16 @@ from jobs.enums import ExecutionStatus, Trigger
 from jobs.wire import CamelCase, EnumField, Instant, ParametersField, Query, Strict, TextOrNull, WireModelSerializer
 
 
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+class ParametersOfRun(serializers.JSONField):
+    """As they were for the run."""
+
+
 class ExecutionRowSerializer(WireModelSerializer):
     """An execution in a list: without its long texts."""
 
     job_id = serializers.UUIDField(read_only=True)
+    parameters = ParametersOfRun(read_only=True)
     reason = TextOrNull(read_only=True)
     machine_name = TextOrNull(read_only=True)
     worker_name = TextOrNull(read_only=True)
@@ -62,6 +69,8 @@ class ArtifactsSerializer(CamelCase):
 
 
 class RunNowSerializer(Strict):
+    """With what to run; nothing of it is needed."""
+
     parameters = ParametersField(
         required=False,
         allow_null=True,

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from jobs.clock import database_now
+from jobs.deeds import Deed
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,18 @@ def hold(*, by: uuid.UUID, reason: str = "", until: datetime | None = None) -> S
         now = database_now()
         if until and until <= now:
             raise ValidationError({"until": _("This moment is past. Name one in the future, or none.")})
-        _end(by=by, now=now)
-        return ScheduleHold.objects.create(began_at=now, until=until, reason=reason, held_by_user_id=by)
+        before = _end(by=by, now=now)
+        held = ScheduleHold.objects.create(began_at=now, until=until, reason=reason, held_by_user_id=by)
+        _deed("ScheduleHeld", before, held, by=by, now=now).tell()
+    return held
 
 
 def release(*, by: uuid.UUID) -> None:
     """Let the schedule go on. Without a hold nothing changes."""
     with transaction.atomic():
-        _end(by=by, now=database_now())
+        now = database_now()
+        if before := _end(by=by, now=now):
+            _deed("ScheduleReleased", before, None, by=by, now=now).tell()
 
 
 def since(first: datetime) -> Sequence[Interval]:
@@ -75,9 +80,21 @@ def since(first: datetime) -> Sequence[Interval]:
     return [Interval(begin, end) for begin, end in rows.order_by("-began_at").values_list("began_at", "over_at")]
 
 
-def _end(*, by: uuid.UUID, now: datetime) -> None:
-    """What has ended by itself ended when it said, not now."""
+def _end(*, by: uuid.UUID, now: datetime) -> ScheduleHold | None:
+    """Return the hold that ends now. What has ended by itself ended when it said, not now."""
+    ends_now = None
     for row in ScheduleHold.objects.select_for_update().filter(ended_at=None):
         row.ended_at = min(now, row.until) if row.until else now
         row.released_by_user_id = by
         row.save()
+        ends_now = row if row.ended_at == now else ends_now
+    return ends_now
+
+
+def _deed(
+    action: str, before: ScheduleHold | None, after: ScheduleHold | None, *, by: uuid.UUID, now: datetime
+) -> Deed:
+    def fields(row: ScheduleHold | None) -> dict[str, object] | None:
+        return {"reason": row.reason, "until": row.until} if row else None
+
+    return Deed(action, "Schedule", "", "", before=fields(before), after=fields(after), by=by, at=now)

@@ -21,7 +21,7 @@ from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, RetryBackoff
 from jobs.holds import ScheduleHold  # noqa: F401 - and here
 from jobs.messages import SentMessage  # noqa: F401 - and here
-from jobs.signals import job_changed, job_changing
+from jobs.signals import job_changed, job_changing, revised
 
 # Who owns the predefined jobs.
 SYSTEM_USER_ID = uuid.UUID("5c4ed01e-0000-4000-8000-000000000001")
@@ -506,7 +506,9 @@ class ScheduledJob(models.Model):
             self.full_clean(validate_constraints=False)
 
     def _append_revision(self, *, by: uuid.UUID, now: datetime) -> None:
-        self.revision(by=by, now=now).save(force_insert=True)
+        revision = self.revision(by=by, now=now)
+        revision.save(force_insert=True)
+        revised.send(ScheduleRevision, revisions=[revision])
 
     def _free_key(self) -> str:
         """A slug of the name, with a number behind it when another live job has that key."""

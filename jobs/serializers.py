@@ -127,6 +127,8 @@ class NewJobSerializer(JobSerializer):
 
 
 class PauseSerializer(Strict):
+    """Why, and until when; without an end until somebody resumes."""
+
     reason = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=500)
     until = Instant(required=False, allow_null=True, help_text="The job resumes then by itself.")
 
@@ -137,6 +139,8 @@ class PauseSerializer(Strict):
 
 
 class HoldRequestSerializer(PauseSerializer):
+    """Why, and until when; without an end until somebody releases."""
+
     until = Instant(required=False, allow_null=True, help_text="The schedule goes on then by itself.")
 
 

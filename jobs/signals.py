@@ -6,3 +6,5 @@ from django.dispatch import Signal
 job_changing = Signal()  # job: ScheduledJob (locked), now: datetime
 # Changed: `job` is the new definition, `changed` the names of its fields that differ, `now` the database's time.
 job_changed = Signal()  # job: ScheduledJob, changed: frozenset[str], now: datetime
+# Written down: whatever defines, changes or retires jobs makes their next revisions, and says so here.
+revised = Signal()  # revisions: list[ScheduleRevision], each with its job

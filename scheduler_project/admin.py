@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from jobs import holds
 
 # In this order on the index and in the side bar; what is not named comes after, by name.
-APPS = ("jobs", "executions", "django_celery_beat", "identity")
+APPS = ("jobs", "executions", "django_celery_beat", "identity", "audit")
 MODELS = (
     "ScheduledJob", "JobExecution", "Alert", "Notice", "Worker", "LedgerCheck", "ParkedMessage", "AuditCursor",
-    "PeriodicTask",
+    "PeriodicTask", "Record",
 )  # fmt: skip
 
 

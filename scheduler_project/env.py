@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from scheduler_project import okla_configuration
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ENVIRONMENT = ROOT / "var" / "environment"
 # The passwords that docker-compose.yml and .env.example come with.
@@ -18,8 +20,9 @@ def load() -> Env:
     """The environment; while DATABASE_URL is not set, with what `bin/up` wrote down for its own engines.
 
     That is what lets `manage.py shell` and `celery status` beside a running `bin/up` find the same database.
-    Variables that are set always win over the file.
+    Variables that are set always win over the file. Secrets may be in files, and servers named as OKLA names them.
     """
+    okla_configuration.adopt(os.environ)
     env = Env()
     if "DATABASE_URL" not in os.environ and LOCAL_ENVIRONMENT.is_file():
         env.read_env(str(LOCAL_ENVIRONMENT), recurse=False, override=False)

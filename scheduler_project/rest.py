@@ -1,5 +1,6 @@
 """The API's frame: how everything that goes wrong is told (RFC 9457, OKLA.md §7)."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,26 +27,10 @@ from jobs.models import ScheduledJob, VersionConflict, WrongStatus
 from jobs.registry import UnknownJobType
 from scheduler_project.body import WHOLE_BODY
 from scheduler_project.correlation import API_PREFIX, CorrelationMiddleware, trace_id  # noqa: F401 - settings ask here
-from scheduler_project.openapi import PROBLEM
+from scheduler_project.openapi import CODES, PROBLEM
 
 OUR_CODE = re.compile(r"(JOB|EXEC)_\d{3}")
 FAULTS_IN_DETAIL = 3
-
-CODES = {
-    400: "VALIDATION_ERROR",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    406: "NOT_ACCEPTABLE",
-    409: "CONFLICT",
-    412: "PRECONDITION_FAILED",
-    413: "PAYLOAD_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    429: "RATE_LIMIT_EXCEEDED",
-    500: "INTERNAL_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-}
 
 
 # --- What went wrong -------------------------------------------------------------------------------------------------
@@ -113,6 +98,8 @@ def answer(request: HttpRequest | Request, fault: Fault) -> JsonResponse:
         "traceId": trace_id(request),
         "errorCode": fault.error_code,
     }
+    if seconds := fault.headers.get("Retry-After"):
+        body["retryAfter"] = int(seconds)  # OKLA's clients look for it in the body
     if fault.errors:
         errors: dict[str, list[str]] = {}
         for name, text, _code in fault.errors:
@@ -142,7 +129,7 @@ def _of_framework(exception: exceptions.APIException) -> Fault:
     if header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = header
     if seconds := getattr(exception, "wait", None):
-        headers["Retry-After"] = str(int(seconds))
+        headers["Retry-After"] = str(max(1, math.ceil(seconds)))
     if not isinstance(exception, exceptions.ValidationError):
         return Fault(exception.status_code, str(exception.detail), headers=headers)
     flat = flatten_errors(exception.detail)

@@ -1,14 +1,16 @@
 """Settings in sections: the service, Django, database, Celery, API, texts and files, logs, jobs, production."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from environs import validate
 
-from scheduler_project import connection_strings, logs
+from scheduler_project import connection_strings, cors, flower_access, logs
 from scheduler_project import env as environment
+from scheduler_project.identity import rates, roles
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.load()
@@ -45,6 +47,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "scheduler_project.demo",
+    "scheduler_project.audit",
     "jobs",
     "executions",
     "dashboard",
@@ -61,6 +64,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "scheduler_project.audit.caller.CallerMiddleware",
+    "scheduler_project.identity.logins.LoginThrottle",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -92,6 +97,15 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
+# How many proxies before this service write into X-Forwarded-For; 0: a request comes from whoever connects.
+SCHEDULER_TRUSTED_PROXIES = env.int("SCHEDULER_TRUSTED_PROXIES", 0, validate=validate.Range(min=0, max=10))
+# Of each caller of the API, and of failed logins by one name or from one address; `off`: no limit.
+SCHEDULER_RATE_API = rates.parsed("SCHEDULER_RATE_API", env.str("SCHEDULER_RATE_API", "3000/min"))
+SCHEDULER_RATE_LOGIN = rates.parsed("SCHEDULER_RATE_LOGIN", env.str("SCHEDULER_RATE_LOGIN", "10/min"))
+# What OKLA's roles, as its tokens name them, may do here: `Admin=admin,PlatformEmployee=viewer`. Others: nothing.
+SCHEDULER_JWT_ROLES = roles.mapped("SCHEDULER_JWT_ROLES", env.list("SCHEDULER_JWT_ROLES", ["Admin=admin"]))
+# Believed beside Jwt__Key while the key is being changed: first the next one, then the last one (docs/identity.md).
+SCHEDULER_JWT_SECOND_KEY = env.str("SCHEDULER_JWT_SECOND_KEY", "").strip()
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SCHEDULER_SECURE_COOKIES", IS_PRODUCTION)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = env.bool("SCHEDULER_SSL_REDIRECT", False)
@@ -117,13 +131,15 @@ DATABASE_URL = environment.server_url(
     schemes=("postgresql", "postgres", "pgsql"),
 )
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
-# A machine that vanishes without a word is noticed within half a minute, not when the kernel gives up after a quarter of
-# an hour: heartbeats and alerts hang until then.
+# A machine that vanishes without a word is noticed within half a minute, not when the kernel gives up after a quarter
+# of an hour: heartbeats and alerts hang until then.
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": env.int("SCHEDULER_DATABASE_CONNECT_TIMEOUT", 5), "application_name": "schedulerservice",
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000,
     **DATABASES["default"].get("OPTIONS", {}),
 }  # fmt: skip
+# PgBouncer in transaction mode gives the next statement to another session, which knows no cursor of the last one.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 if env.bool("SCHEDULER_DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
 else:
@@ -179,9 +195,14 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "scheduler_project.identity.authentication.ApiTokenAuthentication",
+        "scheduler_project.identity.authentication.BearerAuthentication",
+        # Before the cookie: one of OKLA's that has expired is nothing to somebody who is signed in here.
         "rest_framework.authentication.SessionAuthentication",
+        "scheduler_project.identity.authentication.OklaCookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["scheduler_project.identity.permissions.RolePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["scheduler_project.identity.throttling.IdentityThrottle"],
+    "NUM_PROXIES": SCHEDULER_TRUSTED_PROXIES,
     "DEFAULT_PARSER_CLASSES": ["scheduler_project.body.Body"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS tells nothing that the schema does not
@@ -192,6 +213,14 @@ REST_FRAMEWORK = {
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": False,
 }
+# The origins whose pages may ask the API from a browser, with tokens in headers; none unless named.
+SCHEDULER_CORS_ORIGINS: list[str] = env.list("SCHEDULER_CORS_ORIGINS", [])
+if SCHEDULER_CORS_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    globals().update(cors.configuration(SCHEDULER_CORS_ORIGINS))
+# The routes of the scheduler that this one replaces, as aliases.
+SCHEDULER_LEGACY_ROUTES = env.bool("SCHEDULER_LEGACY_ROUTES", False)
 SPECTACULAR_SETTINGS = {
     "TITLE": "SchedulerService",
     "DESCRIPTION": "Recurring jobs, their schedule and the full history of their executions.",
@@ -207,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "scheduler_project.openapi.complete"],
 }
 
 # --- Texts, time, files ----------------------------------------------------------------------------------------------
@@ -274,7 +304,7 @@ SCHEDULER_AUDIT_SERVICE_URL = environment.http_url(env, "ServiceUrls__AuditServi
 SCHEDULER_PRICING_AGENT_URL = environment.http_url(env, "ServiceUrls__PricingAgent")
 SCHEDULER_PRICING_ML_URL = environment.http_url(env, "ServiceUrls__PricingMlService")
 SCHEDULER_INTERNAL_API_KEY = env.str("Security__InternalApiKey", "").strip()
-# The key, issuer and audience of the tokens that this service shows to its neighbours.
+# The key, issuer and audience of the tokens that OKLA's AuthService gives people, and this service its neighbours.
 SCHEDULER_JWT = {
     "key": env.str("Jwt__Key", "").strip(),
     "issuer": env.str("Jwt__Issuer", "").strip(),
@@ -305,5 +335,10 @@ if IS_PRODUCTION:
         is_demo=env.str("SCHEDULER_DEMO", "").lower() in ("true", "1", "yes", "on"),
         allowed_hosts=ALLOWED_HOSTS,
         urls={"DATABASE_URL": DATABASE_URL, "CELERY_BROKER_URL": CELERY_BROKER_URL},
-        keys={"Security__InternalApiKey": SCHEDULER_INTERNAL_API_KEY, "Jwt__Key": SCHEDULER_JWT["key"]},
+        keys={
+            "Security__InternalApiKey": SCHEDULER_INTERNAL_API_KEY,
+            "Jwt__Key": SCHEDULER_JWT["key"],
+            "SCHEDULER_JWT_SECOND_KEY": SCHEDULER_JWT_SECOND_KEY,
+        },
     )
+    flower_access.refuse_open(sys.argv, os.environ)

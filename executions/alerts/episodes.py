@@ -13,6 +13,8 @@ from executions.enums import AlertRule
 from executions.models import Alert
 from executions.notices import outbox
 from jobs import sessions
+from jobs.deeds import Deed
+from jobs.failpoints import failpoint
 
 SUBJECT_MAX_LENGTH = 200
 # Of one rule, in one round; the rest comes with the next ones. A hundred thousand jobs that are late at once all have
@@ -50,6 +52,7 @@ def open_for_job(job_id: uuid.UUID, subject: str, message: str) -> uuid.UUID:
         alert = known.first()
         if alert == new:
             _tell(outbox.opened, [new.id])
+        failpoint("alert.before_commit")
     return alert.id if alert else new.id  # who opened it may have closed it already
 
 
@@ -64,6 +67,7 @@ def close_for_job(job_id: uuid.UUID, subject: str) -> uuid.UUID | None:
         if alert is None:
             return None
         _close([alert.id])
+        failpoint("alert.before_commit")
     return alert.id
 
 
@@ -71,8 +75,15 @@ def close_for_job(job_id: uuid.UUID, subject: str) -> uuid.UUID | None:
 def acknowledge(alert_id: uuid.UUID, *, by: uuid.UUID, note: str = "") -> Alert:
     """Note that somebody looks after it, who did so first; also of one that is over. Raises Alert.DoesNotExist."""
     new = Alert.objects.filter(id=alert_id, acknowledged_at=None)
-    new.update(acknowledged_at=Now(), acknowledged_by=by, note=note)
-    return Alert.objects.select_related("job").get(id=alert_id)
+    with transaction.atomic():
+        sessions.end_if_frozen()
+        is_first = new.update(acknowledged_at=Now(), acknowledged_by=by, note=note)
+        alert = Alert.objects.select_related("job").get(id=alert_id)
+        if is_first:
+            about = {"rule": alert.rule, "job_id": alert.job_id, "acknowledged_at": alert.acknowledged_at, "note": note}
+            name = alert.job.name if alert.job else alert.subject or alert.rule
+            Deed("AlertAcknowledged", "Alert", alert.id, name, after=about, by=by, at=alert.acknowledged_at).tell()
+    return alert
 
 
 # --- How -------------------------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from django.db.models.functions import Cast
 from jobs.as_code.applied import AppliedRevision
 from jobs.as_code.mirroring import mirror_all
 from jobs.as_code.planning import Action, Item, Plan
+from jobs.deeds import Deed
 from jobs.enums import JobStatus
 from jobs.models import DEFINITION_FIELDS, SCHEDULE_FIELDS, ScheduledJob, ScheduleRevision
-from jobs.signals import job_changed, job_changing
+from jobs.signals import job_changed, job_changing, revised
 
 ROWS_PER_STATEMENT = 1_000
 WRITTEN_BY_CHANGE = [
@@ -34,6 +35,7 @@ def bring_about(plan: Plan, *, by: uuid.UUID) -> None:
     jobs = [*(job for job, _item in changed), *created]
     revisions = [job.revision(by=by, now=plan.at) for job in jobs]
     ScheduleRevision.objects.bulk_create(revisions, batch_size=ROWS_PER_STATEMENT)
+    revised.send(ScheduleRevision, revisions=revisions)
     mirror_all(jobs)
     for job, item in changed:
         fields = frozenset(change.field for change in item.changes)
@@ -42,6 +44,14 @@ def bring_about(plan: Plan, *, by: uuid.UUID) -> None:
         job_changed.send(ScheduledJob, job=job, changed=frozenset(DEFINITION_FIELDS), now=plan.at)
     found_right = [item.job for item in plan.of(Action.UNCHANGED) if item.job and not item.is_recorded]
     _record(plan, [*jobs, *found_right], removed={item.key for item in plan.of(Action.REMOVE)})
+    if jobs:
+        _told(plan, by=by).tell()
+
+
+def _told(plan: Plan, *, by: uuid.UUID) -> Deed:
+    """The applying itself, beside what it did to each job."""
+    counts = {f"{action}d": len(plan.of(action)) for action in (Action.CREATE, Action.CHANGE, Action.REMOVE)}
+    return Deed("SchedulesApplied", "Schedule", plan.set_name, plan.set_name, after=counts, by=by, at=plan.at)
 
 
 def _created(item: Item, *, now: datetime) -> ScheduledJob:

@@ -64,11 +64,11 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "owner", "state", "created", "expires", "revoked")
+    list_display = ("name", "owner", "may", "state", "last_used", "created", "expires", "revoked")
     list_display_links = ("name",)
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
-    fields = ("name", "owner", "expires_at")
+    fields = ("name", "owner", "role", "expires_at")
     ordering = ("-created_at",)
     actions = ("revoke",)
 
@@ -76,7 +76,8 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         css = {"all": ["jobs/admin.css"]}
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return ("name", "owner", "state", "created", "expires", "revoked") if obj else self.fields
+        shown = ("name", "owner", "may", "state", "last_used", "created", "expires", "revoked")
+        return shown if obj else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         return self.get_fields(request, obj) if obj else ()
@@ -94,21 +95,22 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return request.user.has_perm("identity.change_apitoken")
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        token, key = ApiToken.issue(owner=obj.owner, name=obj.name)
-        token.expires_at = obj.expires_at
-        token.save(update_fields=["expires_at"])
+        token, key = ApiToken.issue(owner=obj.owner, name=obj.name, role=obj.role, expires_at=obj.expires_at)
         obj.pk = token.pk
         text = _("The key of “{name}”: {key} Copy it now, it is not shown again.")
         messages.warning(request, format_html(text, name=token.name, key=format_html("<code>{}</code>", key)))
 
     @admin.action(description=gettext_lazy("Revoke selected tokens"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
-        revoked = list(tokens.filter(revoked_at=None))
-        ApiToken.objects.filter(pk__in=[token.pk for token in revoked]).update(revoked_at=timezone.now())
+        revoked = [token for token in tokens.filter(revoked_at=None) if token.revoke()]
         for token in revoked:
             self.log_change(request, token, _("Revoked."))
         text = ngettext("%(count)d token was revoked.", "%(count)d tokens were revoked.", len(revoked))
         self.message_user(request, text % {"count": len(revoked)}, messages.SUCCESS)
+
+    @admin.display(description=gettext_lazy("may do"), ordering="role")
+    def may(self, token: ApiToken) -> str:
+        return str(token.get_role_display())
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, token: ApiToken) -> str:
@@ -117,6 +119,10 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if token.is_usable(timezone.now()):
             return badge("usable", _("Usable"))
         return badge("expired", _("Expired") if token.owner.is_active else _("Owner is inactive"))
+
+    @admin.display(description=gettext_lazy("last used at"), ordering="last_used_at")
+    def last_used(self, token: ApiToken) -> str:
+        return instant(token.last_used_at)
 
     @admin.display(description=gettext_lazy("created at"), ordering="created_at")
     def created(self, token: ApiToken) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +14,10 @@ class IdentityConfig(AppConfig):
     verbose_name = _("People and access")
 
     def ready(self) -> None:
+        from scheduler_project.identity.checks import token_keys
+
         post_migrate.connect(_install_roles, sender=self)
+        checks.register(token_keys, checks.Tags.security)
 
 
 def _install_roles(**_kwargs: Any) -> None:
@@ -22,8 +26,8 @@ def _install_roles(**_kwargs: Any) -> None:
 
     from jobs.models import SYSTEM_USER_ID
     from scheduler_project.identity.models import User
-    from scheduler_project.identity.roles import Role
+    from scheduler_project.identity.roles import NAMED
 
-    for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN):
-        Group.objects.get_or_create(name=role.name.lower())
+    for name in NAMED:
+        Group.objects.get_or_create(name=name)
     User.objects.get_or_create(id=SYSTEM_USER_ID, defaults={"username": "system", "is_active": False, "password": "!"})

@@ -12,10 +12,10 @@ SEEN_APPS = frozenset({"jobs", "executions", "django_celery_beat"})
 
 class RoleBackend(BaseBackend):
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        return _role(user_obj) >= needed_role(perm)
+        return role_of(user_obj) >= needed_role(perm)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        return _role(user_obj) >= (Role.VIEWER if app_label in SEEN_APPS else Role.ADMIN)
+        return role_of(user_obj) >= (Role.VIEWER if app_label in SEEN_APPS else Role.ADMIN)
 
 
 def needed_role(perm: str) -> Role:
@@ -26,11 +26,3 @@ def needed_role(perm: str) -> Role:
     if app_label in SEEN_APPS and codename.startswith("operate_"):
         return Role.OPERATOR
     return Role.ADMIN
-
-
-def _role(user: Any) -> Role:
-    """Asked dozens of times a page: the groups are read once per user object, that is once per request."""
-    if not hasattr(user, "_scheduler_role"):
-        user._scheduler_role = role_of(user)
-    role: Role = user._scheduler_role
-    return role

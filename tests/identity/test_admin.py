@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_index_has_our_apps_first_and_shows_a_viewer_what_can_be_read() -> N
     def apps(role: str) -> list[str]:
         return [app["app_label"] for app in client_of(role).get(reverse("admin:index")).context["app_list"]]
 
-    assert apps("admin") == ["jobs", "executions", "django_celery_beat", "identity"]
+    assert apps("admin") == ["jobs", "executions", "django_celery_beat", "identity", "audit"]
     assert apps("viewer") == ["jobs", "executions", "django_celery_beat"]
 
 
@@ -63,8 +64,9 @@ def test_every_list_and_every_empty_form_opens(role: str, language: str) -> None
     client = client_of(role)
     for model, model_admin in django_admin.site._registry.items():
         name = f"{model._meta.app_label}_{model._meta.model_name}"
-        pages = ["changelist", "add"] if role == "admin" and not name.startswith("executions_") else ["changelist"]
-        expected = 403 if role == "viewer" and model._meta.app_label == "identity" else 200
+        is_written_here = role == "admin" and not name.startswith(("executions_", "audit_"))
+        pages = ["changelist", "add"] if is_written_here else ["changelist"]
+        expected = 403 if role == "viewer" and model._meta.app_label in ("identity", "audit") else 200
         for page in pages:
             response = client.get(url(name, page), headers={"accept-language": language})
             assert response.status_code == expected, (name, page, model_admin)
@@ -106,6 +108,27 @@ def test_an_issued_token_shows_its_key_once_and_never_its_hash(admin: Client) ->
 def test_a_tokens_end_is_kept(admin: Client) -> None:
     issue(admin, expires_at_0="2030-01-01", expires_at_1="00:00:00")
     assert ApiToken.objects.get().expires_at is not None
+
+
+def test_a_token_may_be_issued_in_a_lower_role_and_its_list_says_so(admin: Client) -> None:
+    issue(admin, role="viewer")
+    assert ApiToken.objects.get().role == "viewer"
+    assert "viewer: reads" in text(admin.get(url(TOKEN, "changelist")))
+
+
+def test_a_role_that_there_is_not_is_refused(admin: Client) -> None:
+    issue(admin, role="root")
+    assert not ApiToken.objects.exists()
+
+
+def test_the_list_shows_when_a_token_was_last_used(admin: Client) -> None:
+    issue(admin)
+    token = ApiToken.objects.get()
+    pages = [url(TOKEN, "changelist"), url(TOKEN, "change", token.pk)]
+    shown = re.compile(r"Wed 4 Mar( 2026)?, 01:06")
+    assert [bool(shown.search(text(admin.get(page)))) for page in pages] == [False, False]
+    ApiToken.objects.update(last_used_at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC))
+    assert [bool(shown.search(text(admin.get(page)))) for page in pages] == [True, True]
 
 
 def test_revoking_a_token_ends_it_and_keeps_its_row(admin: Client) -> None:

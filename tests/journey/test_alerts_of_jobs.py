@@ -1,4 +1,4 @@
-"""A job that fails again and again, one that runs too long, one whose run never starts: each is told, and its end is."""
+"""A job that fails again and again, one that runs too long, one that never starts: each is told, and its end is."""
 
 import json
 from collections.abc import Iterator

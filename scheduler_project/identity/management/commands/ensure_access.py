@@ -35,5 +35,7 @@ class Command(BaseCommand):
             admin.set_password(password)
             admin.save(update_fields=["password"])
         if key:
-            ApiToken.issue(owner=admin, name="SCHEDULER_API_TOKEN", key=key)
+            token, _key = ApiToken.issue(owner=admin, name="SCHEDULER_API_TOKEN", key=key)
+            if token.revoked_at:
+                self.stderr.write("SCHEDULER_API_TOKEN was revoked and stays so: set another key.")
         self.stdout.write(f"User {USERNAME!r} {'created' if created else 'is there'}.")
