@@ -38,6 +38,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     },
     "schedules_plan_create": {"One job": {"document": SCHEDULES}},
     "schedules_apply_create": {"One job, edits kept": {"document": SCHEDULES, "keepEdits": True}},
+    "tokens_create": {
+        "Reads, until then": {"name": "wallboard", "role": "viewer", "expiresAt": "2030-01-15T12:00:00Z"}
+    },
     "alerts_acknowledge_create": {"With a note": {"note": "The provider knows and is on it."}},
 }
 

@@ -13,6 +13,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("executions.urls")),
     path("", include("dashboard.urls")),
     path("", include("scheduler_project.audit.urls")),
+    path("", include("scheduler_project.identity.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

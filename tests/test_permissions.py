@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from executions.models import Alert, Artifact
+from scheduler_project.identity.models import ApiToken, User
 from tests.conftest import API, assert_problem
 from tests.factories import a_job, a_run, ended, started
 from tests.identity.walking import CALLERS, METHODS, SAFE, Asker, filled, make_quick, routes
@@ -49,6 +50,8 @@ API_ROUTES: dict[str, dict[str, str]] = {
     "alerts": {"GET": READ},
     "alerts/<str:alert_id>": {"GET": READ},
     "alerts/<str:alert_id>/acknowledge": {"POST": OPERATE},
+    "tokens": {"GET": CHANGE, "POST": CHANGE},
+    "tokens/<str:token_id>": {"DELETE": CHANGE},
     "dashboard": {"GET": READ},
     "audit": {"GET": CHANGE},
     "schema": {"GET": READ},
@@ -59,6 +62,7 @@ BODIES = {
     ("PUT", "jobs/<str:job_id>"): NEW_JOB,
     ("PATCH", "jobs/<str:job_id>"): {"name": "other"},
     ("POST", "cron/preview"): {"cronExpression": "@daily"},
+    ("POST", "tokens"): {"name": "new"},
     ("POST", "schedules/plan"): {"document": "jobs: []"},
     ("POST", "schedules/apply"): {"document": "jobs: []"},
 }
@@ -147,6 +151,7 @@ def here(db: None) -> dict[str, Any]:
     return {
         "job_id": job.id, "execution_id": run.id, "ended_id": ended(started(job)).id, "alert_id": alert.id,
         "name": artifact.name, "channel": "Email", "content_type_id": 0, "app_label": "jobs", "url": "nothing",
+        "token_id": ApiToken.issue(owner=User.objects.create_user("somebody else"), name="old")[0].id,
     }  # fmt: skip
 
 

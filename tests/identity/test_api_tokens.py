@@ -105,3 +105,28 @@ def test_a_token_that_the_environment_presets_stays_revoked(monkeypatch, capsys)
     call_command("ensure_access")
     assert "was revoked and stays so" in capsys.readouterr().err
     assert ApiToken.objects.get().revoked_at is not None
+
+
+# --- By the API ------------------------------------------------------------------------------------------------------
+def test_a_token_is_issued_listed_used_and_revoked(api: Caller) -> None:
+    answer = api.post("/tokens", {"name": "wallboard", "role": "viewer"})
+    issued = answer.json()
+    assert (answer.status_code, issued["role"], issued["isUsable"]) == (201, "viewer", True)
+    board = Caller()
+    board.headers = {"Authorization": f"Token {issued['key']}"}
+    assert board.get("/jobs").status_code == 200
+    assert board.get("/tokens").status_code == 403
+    listed = {each["name"]: each for each in api.get("/tokens").json()["items"]}
+    assert "key" not in listed["wallboard"] and listed["wallboard"]["lastUsedAt"]
+    assert [api.delete(f"/tokens/{issued['id']}").status_code for _again in range(2)] == [204, 204]
+    assert board.get("/jobs").status_code == 401
+    assert ApiToken.objects.get(pk=issued["id"]).revoked_at
+
+
+def test_a_token_that_could_not_be_used_is_not_issued(api: Caller) -> None:
+    past = (timezone.now() - timedelta(seconds=1)).isoformat()
+    assert_problem(api.post("/tokens", {"name": "a", "expiresAt": past}), 400, "VALIDATION_ERROR", "expiresAt")
+    assert_problem(api.post("/tokens", {"name": "a", "role": "king"}), 400, "VALIDATION_ERROR", "role")
+    assert_problem(api.post("/tokens", {"name": "a", "key": "mine"}), 400, "VALIDATION_ERROR", "key")
+    assert_problem(api.delete("/tokens/nonsense"), 404, "NOT_FOUND")
+    assert ApiToken.objects.count() == 1
