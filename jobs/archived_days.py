@@ -83,10 +83,13 @@ class ArchivedDays:
     def take_up(self, day: date, folder: Path) -> Move | None:
         """What was on the move, its index whole in `folder`; None if it is done meanwhile."""
         name, packed, index = self._index(day), folder / "unfinished.gz", folder / "unfinished"
-        if not self.archive.exists(name):
+        try:
+            with self.archive.open(name) as stream, packed.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+        except ArchiveError:
+            if self.archive.exists(name):
+                raise
             return None
-        with self.archive.open(name) as stream, packed.open("wb") as copy:
-            shutil.copyfileobj(stream, copy)
         try:
             with gzip.open(packed, "rb") as entries, index.open("wb") as unpacked:
                 about = json.loads(entries.readline())

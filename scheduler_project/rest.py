@@ -170,7 +170,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith(API_PREFIX):
-        return defaults.bad_request(request, exception)
+        return defaults.bad_request(request, exception, template_name="dashboard/errors/400.html")
     return answer(request, fault_of(exception) or VERBS[SuspiciousOperation])
 
 

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "scheduler_project.urls"
+CSRF_FAILURE_VIEW = "scheduler_project.error_pages.forged"
 ASGI_APPLICATION = "scheduler_project.asgi.application"
 # The API's routes have no trailing slashes; the admin's own pages add theirs themselves.
 APPEND_SLASH = True
