@@ -14,6 +14,9 @@ from typing import Any
 from celery.beat import SchedulingError
 from django.db import Error, connection
 from django_celery_beat.schedulers import DatabaseScheduler
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from executions import bell, turn
 from executions.alerts import overseer
@@ -29,6 +32,8 @@ SHORTEST_SLEEP_SECONDS = 0.01
 STANDBY_SECONDS = 1.0
 # What this turn could not fire, because somebody holds the job or its schedule is broken, is not asked for at once.
 LEFT_OVER_SECONDS = 0.5
+# The broker is away; any other fault is the one task's own, and the tasks behind it do not wait for it.
+AWAY = (OperationalError, ConnectionError, TimeoutError, RedisConnectionError, RedisTimeoutError)
 # For so long a beat may be in one batch or one turn, or start, before its container counts as stuck (`vitals`).
 TURN_SECONDS, STARTING_SECONDS = 120.0, 60.0
 
@@ -107,15 +112,17 @@ class LedgerScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send a task that is due, if this beat still leads. Raises Deposed, and the broker's errors: it stays due."""
+        self._dirty.discard(entry.name)  # whatever ends this process now: it counts as run once it is sent
         if not self.lease.hold():
             raise Deposed
         entry.options = {**entry.options, "retry": False}
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as fault:
-            if isinstance(fault.__context__, BROKER_ERRORS):
+            if isinstance(fault.__context__, AWAY):
                 raise fault.__context__ from None
             logger.exception("The periodic task %s cannot be sent, it is tried again at its next time.", entry.name)
+        self._dirty.add(entry.name)
         self.sync()
 
     def _forget(self) -> None:

@@ -20,14 +20,18 @@ logger = logging.getLogger(__name__)
 
 # Celery's loop has so long to do it.
 LATE_SECONDS = 5.0
+# It knows how a child died, and says so after billiard's 10 s; what is said first stands.
+DEAD_SECONDS = 15.0
 
 
 class Minder:
     """Remembers since when which child has been dead (by `time.monotonic()`; infinite: that has been handed over)."""
 
-    def __init__(self, worker_id: uuid.UUID, *, late_seconds: float = LATE_SECONDS) -> None:
+    def __init__(
+        self, worker_id: uuid.UUID, *, late_seconds: float = LATE_SECONDS, dead_seconds: float = DEAD_SECONDS
+    ) -> None:
         self.worker_id = worker_id
-        self.late_seconds = late_seconds
+        self.late_seconds, self.dead_seconds = late_seconds, dead_seconds
         self._dead_since: dict[uuid.UUID, float] = {}
 
     def look(self) -> set[uuid.UUID]:
@@ -44,7 +48,7 @@ class Minder:
             since = before.get(key, now)
             if since < math.inf:
                 answered_for.add(key)
-            if now - since >= self.late_seconds:
+            if now - since >= self.dead_seconds:
                 self._bury(holder)
                 since = math.inf
             self._dead_since[key] = since

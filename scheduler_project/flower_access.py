@@ -6,8 +6,10 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-LOGIN = re.compile(r"--(basic[_-]auth|auth)=.+")
-LOGIN_IN_FILE = re.compile(r"^\s*(basic_auth|auth)\s*=", re.MULTILINE)
+from scheduler_project.env import DEVELOPMENT_PASSWORDS
+
+LOGIN = re.compile(r"--(?:basic[_-]auth|auth)=(.+)")
+LOGIN_IN_FILE = re.compile(r"^\s*(?:basic_auth|auth)\s*=(.+)", re.MULTILINE)
 FILE = re.compile(r"--conf=(.+)")
 DEFAULT_FILE = "flowerconfig.py"
 
@@ -22,8 +24,16 @@ def refuse_open(arguments: Sequence[str], environment: Mapping[str, str]) -> Non
 
 
 def _has_login(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    if environment.get("FLOWER_BASIC_AUTH") or environment.get("FLOWER_AUTH"):
-        return True
     files = [found[1] for each in arguments if (found := FILE.fullmatch(each))] or [DEFAULT_FILE]
     texts = [Path(file).read_text() for file in files if Path(file).is_file()]
-    return any(LOGIN.fullmatch(each) for each in arguments) or any(LOGIN_IN_FILE.search(text) for text in texts)
+    given = [environment.get("FLOWER_BASIC_AUTH", ""), environment.get("FLOWER_AUTH", "")]
+    given += [found[1] for each in arguments if (found := LOGIN.fullmatch(each))]
+    given += [found for text in texts for found in LOGIN_IN_FILE.findall(text)]
+    return any(map(_is_login, given))
+
+
+def _is_login(value: str) -> bool:
+    """One that somebody has chosen: neither nothing nor a password of the examples."""
+    bare = value.strip().strip("[]()\"' ,")
+    passwords = {each.rpartition(":")[2].strip("\"' ") for each in bare.split(",")}
+    return bool(bare) and bare != "None" and not passwords & DEVELOPMENT_PASSWORDS

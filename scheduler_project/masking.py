@@ -8,12 +8,13 @@ SECRETS = (
     (re.compile(r"(\w://(?:[^\s/?#:@]*:)?)[^\s/?#]*@"), rf"\g<1>{MASK}@"),
     (
         re.compile(
-            r"(?i)((?:password|passwd|pwd|secret|token|signature|(?:api|access)[-_]?key)(?:=|['\"]\s*:\s*)['\"]?)"
+            r"(?i)((?:password|passwd|passphrase|pwd|secret|token|signature|(?:api|access|private)[-_]?key)(?:=|['\"]\s*:\s*)['\"]?)"
             r"[^\s&;,'\"]+"
         ),
         rf"\g<1>{MASK}",
     ),
     (re.compile(r"\b(Bearer|Basic|Token) [\w.~+/=-]{16,}"), rf"\g<1> {MASK}"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), MASK),  # a JWT, wherever it stands
 )
 
 

@@ -70,6 +70,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "scheduler_project.urls"
+# A new token's key is shown by a message: it stays on the server, not in a cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "scheduler_project.error_pages.forged"
 ASGI_APPLICATION = "scheduler_project.asgi.application"
 # The API's routes have no trailing slashes; the admin's own pages add theirs themselves.

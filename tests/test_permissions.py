@@ -50,7 +50,7 @@ API_ROUTES: dict[str, dict[str, str]] = {
     "alerts": {"GET": READ},
     "alerts/<str:alert_id>": {"GET": READ},
     "alerts/<str:alert_id>/acknowledge": {"POST": OPERATE},
-    "tokens": {"GET": CHANGE, "POST": CHANGE},
+    "tokens": {"GET": CHANGE, "POST": NOBODY_AT_ALL},  # a token issues no token; a session does: test_api_tokens.py
     "tokens/<str:token_id>": {"DELETE": CHANGE},
     "dashboard": {"GET": READ},
     "audit": {"GET": CHANGE},
@@ -113,7 +113,7 @@ MODELS = {
     "django_celery_beat/clockedschedule": (READ, CHANGE, CHANGE, CHANGE),
     "django_celery_beat/solarschedule": (READ, CHANGE, CHANGE, CHANGE),
     "audit/record": (CHANGE, NOBODY_AT_ALL, NOBODY_AT_ALL, NOBODY_AT_ALL),
-    "identity/user": (CHANGE, CHANGE, CHANGE, CHANGE),
+    "identity/user": (CHANGE, CHANGE, CHANGE, NOBODY_AT_ALL),
     "identity/apitoken": (CHANGE, CHANGE, NOBODY_AT_ALL, NOBODY_AT_ALL),
 }
 # The admin's further pages: who may GET and who may POST.

@@ -26,6 +26,10 @@ def is_ours(row: Any) -> bool:
 
 
 class MirrorsAreReadOnly:
+    def get_actions(self, request: HttpRequest) -> Any:
+        """The library's own run, enable and disable whatever is selected, and ask for no permission."""
+        return super().get_actions(request) if self.has_change_permission(request) else {}  # type: ignore[misc]
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return not is_ours(obj) and super().has_change_permission(request, obj)  # type: ignore[misc]
 

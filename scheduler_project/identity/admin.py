@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.admin.display import badge, instant
-from jobs.models import SYSTEM_USER_ID
+from jobs.deeds import Deed
 from scheduler_project.identity.models import ApiToken, User
 
 # The groups are the roles: fixed names, given to people on their own page.
@@ -54,7 +54,24 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return super().get_queryset(request).prefetch_related("groups")
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return (obj is None or obj.pk != SYSTEM_USER_ID) and super().has_delete_permission(request, obj)
+        """Inactive, not gone: what somebody did keeps their name, and OKLA's next token does not bring them back."""
+        return False
+
+    def log_addition(self, request: HttpRequest, user: User, message: Any) -> Any:
+        self._tell("UserCreated", user, message)
+        return super().log_addition(request, user, message)
+
+    def log_change(self, request: HttpRequest, user: User, message: Any) -> Any:
+        """Also of a password, which is named and never shown."""
+        self._tell("UserChanged", user, message)
+        return super().log_change(request, user, message)
+
+    def _tell(self, action: str, user: User, message: Any) -> None:
+        after = {
+            "email": user.email, "is_active": user.is_active, "is_superuser": user.is_superuser,
+            "roles": sorted(user.groups.values_list("name", flat=True)), "changed": message,
+        }  # fmt: skip
+        Deed(action, "User", user.pk, user.get_username(), after=after).tell()
 
     @admin.display(description=gettext_lazy("roles"))
     def roles(self, user: User) -> str:

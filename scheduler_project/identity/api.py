@@ -76,9 +76,11 @@ class ApiTokensView(ListAPIView[ApiToken]):
 
     @extend_schema(request=NewApiTokenSerializer, responses={201: IssuedApiTokenSerializer})
     def post(self, request: Request) -> Response:
-        """Issue a token of one's own."""
+        """Issue a token of one's own, with a session."""
         wanted = NewApiTokenSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
+        if isinstance(request.auth, ApiToken):  # it would outlive its end, and its being revoked
+            raise PermissionDenied(_("A token cannot issue another one. Log in as its owner."))
         if own_role(cast(User, request.user)) == Role.NONE:  # it came with OKLA's token, which an API token outlives
             raise PermissionDenied(_("A token does what its owner may by themselves, and you have no role here."))
         token, key = ApiToken.issue(owner=cast(User, request.user), **wanted.validated_data)

@@ -4,6 +4,7 @@ Whoever knows their password is never counted, so no suite of tests and no offic
 """
 
 import logging
+import unicodedata
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from scheduler_project.openapi import PROBLEM
 
 logger = logging.getLogger(__name__)
 
+NAME_MAX_LENGTH = 500
 LOGIN = "login"  # the url name of every page where somebody signs in
 
 
@@ -53,7 +55,8 @@ def _is_login(request: HttpRequest) -> bool:
 
 
 def _keys(request: HttpRequest, username: str) -> list[str]:
-    named = counting.of_text(username.strip().lower())
+    # As the form reads it: what looks different there is the same name here.
+    named = counting.of_text(unicodedata.normalize("NFKC", username[:NAME_MAX_LENGTH]).strip().lower())
     return [f"login:from:{counting.of_text(address_of(request))}", f"login:as:{named}"]
 
 

@@ -87,7 +87,7 @@ def test_a_run_that_was_let_go_is_not_answered_for(child: Callable[..., int]) ->
 def test_a_run_whose_process_died_is_closed_with_what_killed_it_and_is_nobody_elses_until_then(
     child: Callable[..., int],
 ) -> None:
-    run, minder = held_run(), Minder(WORKER, late_seconds=0.5)
+    run, minder = held_run(), Minder(WORKER, dead_seconds=0.5)
     process_id = child(run)
     os.kill(process_id, signal.SIGKILL)
     assert eventually(lambda: not children.living(), PATIENCE_SECONDS)

@@ -9,8 +9,10 @@ import pytest
 from django.contrib import admin as django_admin
 from django.test import Client
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from jobs.models import SYSTEM_USER_ID
+from scheduler_project.audit.models import Record
 from scheduler_project.identity.backends import needed_role
 from scheduler_project.identity.models import ApiToken, User
 from scheduler_project.identity.roles import Role
@@ -161,6 +163,26 @@ def test_a_new_person_gets_a_role_and_may_come_in(admin: Client) -> None:
     maria = User.objects.get(username="maria")
     assert maria.has_perm("jobs.operate_scheduledjob") and not maria.has_perm("jobs.change_scheduledjob")
     assert "operator" in text(admin.get(url(USER, "changelist")))
+
+
+def test_a_viewer_runs_and_switches_no_periodic_task_by_the_librarys_actions() -> None:
+    every = IntervalSchedule.objects.create(every=1, period="hours")
+    task = PeriodicTask.objects.create(name="theirs", task="somebody.elses", interval=every)
+    for action in ("disable_tasks", "toggle_tasks", "run_tasks", "delete_selected"):
+        chosen = {"action": action, "_selected_action": [str(task.pk)], "post": "yes"}
+        client_of("viewer").post(reverse("admin:django_celery_beat_periodictask_changelist"), chosen)
+        assert PeriodicTask.objects.get(pk=task.pk).enabled, action
+
+
+def test_what_is_done_to_people_is_in_the_audit_trail_without_their_passwords(admin: Client) -> None:
+    words = {"password1": "a long enough pass phrase", "password2": "a long enough pass phrase"}
+    answer = admin.post(url(USER, "add"), {"username": "ana", "usable_password": "true", **words})
+    assert answer.status_code == 302, answer.content
+    user = User.objects.get(username="ana")
+    record = Record.objects.get(action="UserCreated")
+    assert (record.subject_id, record.after["isSuperuser"]) == (str(user.pk), False)
+    assert "pass phrase" not in str(record.after)
+    assert admin.post(url(USER, "delete", user.pk), {"post": "yes"}).status_code == 403
 
 
 def test_the_system_user_is_never_deleted(admin: Client) -> None:

@@ -108,8 +108,16 @@ def test_a_token_that_the_environment_presets_stays_revoked(monkeypatch, capsys)
 
 
 # --- By the API ------------------------------------------------------------------------------------------------------
-def test_a_token_is_issued_listed_used_and_revoked(api: Caller) -> None:
-    answer = api.post("/tokens", {"name": "wallboard", "role": "viewer"})
+@pytest.fixture
+def session(api: Caller) -> Caller:
+    """The same person, signed in."""
+    session = Caller()
+    session.client.force_login(api.user)
+    return session
+
+
+def test_a_token_is_issued_listed_used_and_revoked(api: Caller, session: Caller) -> None:
+    answer = session.post("/tokens", {"name": "wallboard", "role": "viewer"})
     issued = answer.json()
     assert (answer.status_code, issued["role"], issued["isUsable"]) == (201, "viewer", True)
     board = Caller()
@@ -123,7 +131,13 @@ def test_a_token_is_issued_listed_used_and_revoked(api: Caller) -> None:
     assert ApiToken.objects.get(pk=issued["id"]).revoked_at
 
 
-def test_a_token_that_could_not_be_used_is_not_issued(api: Caller) -> None:
+def test_a_token_issues_no_other_one(api: Caller) -> None:
+    assert_problem(api.post("/tokens", {"name": "child"}), 403, "FORBIDDEN")
+    assert not ApiToken.objects.filter(name="child").exists()
+
+
+def test_a_token_that_could_not_be_used_is_not_issued(session: Caller) -> None:
+    api = session
     past = (timezone.now() - timedelta(seconds=1)).isoformat()
     assert_problem(api.post("/tokens", {"name": "a", "expiresAt": past}), 400, "VALIDATION_ERROR", "expiresAt")
     assert_problem(api.post("/tokens", {"name": "a", "role": "king"}), 400, "VALIDATION_ERROR", "role")
