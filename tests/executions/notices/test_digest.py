@@ -6,7 +6,7 @@ import pytest
 
 from executions.enums import Channel, NoticeKind, NoticeState
 from executions.models import Alert, Notice
-from executions.notices import courier, outbox
+from executions.notices import courier, outbox, rhythm
 from jobs.clock import database_now
 from tests.executions.notices.conftest import Hook, Postbox, Service, an_alert, deliver_for, states, time_passes
 from tests.factories import a_job
@@ -117,10 +117,12 @@ def test_the_worst_is_among_the_lines_that_are_shown_however_old_it_is(postbox: 
 
 
 def test_the_webhook_knows_no_limit(hook: Hook, service: Service) -> None:
-    many_alerts(12 * 500)
+    messages = rhythm.MOST_MESSAGES + 1
+    many_alerts(messages * 500)
     time_passes(20)
-    assert courier.deliver() == 13
-    assert sum(body["count"] for body in hook.bodies) == 12 * 500
+    while courier.deliver():  # a busy machine needs more than one call for as many
+        pass
+    assert [body["count"] for body in hook.bodies] == [500] * messages
 
 
 def test_another_recipient_is_not_part_of_that(postbox: Postbox) -> None:
