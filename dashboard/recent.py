@@ -13,13 +13,12 @@ from uuid import UUID
 from django.db import connection
 
 from dashboard.history import HOUR, Ended
+from executions.attempts import LATER
+from executions.models import NOT_WELL
 from jobs import cron
 from jobs.admin.display import zone_of
 from jobs.enums import ExecutionStatus, JobStatus
 
-NOT_WELL = (
-    ExecutionStatus.FAILED, ExecutionStatus.MISSED, ExecutionStatus.SKIPPED, ExecutionStatus.CANCELLED,
-)  # fmt: skip
 DELETED = "Deleted"
 # How long ago a job may have been taken off the schedule to be named still: after that everybody knows.
 NEWS = timedelta(days=7)
@@ -148,13 +147,7 @@ WITH wrong AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT run.id FROM unnest(newest) WITH ORDINALITY AS attempt (id, place)
         JOIN executions_jobexecution AS run ON run.id = attempt.id
-        WHERE NOT EXISTS (
-            SELECT FROM executions_jobexecution AS later
-            WHERE later.job_id = run.job_id
-                AND later.id >= (left(run.id::text, 13) || '-0000-0000-000000000000')::uuid
-                AND later.id <= (left(run.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
-                AND later.retry_of = coalesce(run.retry_of, run.id) AND later.retry_attempt > run.retry_attempt
-            OFFSET 0)
+        WHERE NOT EXISTS ({LATER} OFFSET 0)
         ORDER BY attempt.place LIMIT 1
     ) AS final
     LIMIT %(most)s

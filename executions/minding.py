@@ -15,6 +15,7 @@ from billiard.common import human_status
 
 from executions import children, endings, orphans
 from executions.children import Holder
+from executions.ledger import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -32,22 +33,22 @@ class Minder:
     ) -> None:
         self.worker_id = worker_id
         self.late_seconds, self.dead_seconds = late_seconds, dead_seconds
-        self._dead_since: dict[uuid.UUID, float] = {}
+        self._dead_since: dict[tuple[uuid.UUID, int], float] = {}
 
     def look(self) -> set[uuid.UUID]:
         """End what is beyond its hard limit, hand over what has died; return the runs that this worker answers for."""
         now, before, self._dead_since = time.monotonic(), self._dead_since, {}
         answered_for = set()
         for holder in children.holders():
-            key = holder.execution_id
+            key = holder.execution_id, holder.process_id
             if holder.is_alive():
-                answered_for.add(key)
+                answered_for.add(holder.execution_id)
                 if holder.is_overdue(self.late_seconds):
                     self._end(holder)
                 continue
             since = before.get(key, now)
             if since < math.inf:
-                answered_for.add(key)
+                answered_for.add(holder.execution_id)
             if now - since >= self.dead_seconds:
                 self._bury(holder)
                 since = math.inf
@@ -55,17 +56,19 @@ class Minder:
         return answered_for
 
     def _end(self, holder: Holder) -> None:
-        if holder.process_id == os.getpid():
+        # Looked at again: it may have come to its end meanwhile, and its process have the next run.
+        if holder.process_id == os.getpid() or holder not in children.holders():
             return
-        logger.error("The run %s goes on beyond its hard limit; its process is ended.", holder.execution_id)
         with suppress(ProcessLookupError):
             os.kill(holder.process_id, signal.SIGKILL)
-        outcome = endings.of_hard_limit(holder.hard_limit_seconds)
-        orphans.hand_over(holder.execution_id, outcome, worker_id=self.worker_id)
+        logger.error("The run %s went on beyond its hard limit; its process was ended.", holder.execution_id)
+        self._hand_over(holder, endings.of_hard_limit(holder.hard_limit_seconds))
 
     def _bury(self, holder: Holder) -> None:
-        outcome = endings.of_lost_process(_how_it_ended(holder.process_id))
-        orphans.hand_over(holder.execution_id, outcome, worker_id=self.worker_id)
+        self._hand_over(holder, endings.of_lost_process(_how_it_ended(holder.process_id)))
+
+    def _hand_over(self, holder: Holder, outcome: Outcome) -> None:
+        orphans.hand_over(holder.execution_id, outcome, worker_id=self.worker_id, process_id=holder.process_id)
 
 
 def _how_it_ended(process_id: int) -> str:

@@ -16,6 +16,7 @@ from jobs.models import ScheduledJob
 
 OPEN = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
 FINISHED = tuple(status for status in ExecutionStatus if status not in OPEN)
+# The worst first.
 NOT_WELL = (ExecutionStatus.FAILED, ExecutionStatus.MISSED, ExecutionStatus.SKIPPED, ExecutionStatus.CANCELLED)
 NEVER_RAN = (ExecutionStatus.SKIPPED, ExecutionStatus.MISSED)
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
@@ -16,15 +17,18 @@ logger = logging.getLogger(__name__)
 
 # Set when there is something to write: the heartbeat's thread does it, so that the worker's loop never waits.
 wanted = threading.Event()
-_waiting: dict[uuid.UUID, tuple[Outcome, uuid.UUID | None]] = {}
+_waiting: dict[tuple[uuid.UUID, int | None], tuple[Outcome, uuid.UUID | None]] = {}
 
 
-def hand_over(execution_id: uuid.UUID, outcome: Outcome, *, worker_id: uuid.UUID | None) -> None:
+def hand_over(
+    execution_id: uuid.UUID, outcome: Outcome, *, worker_id: uuid.UUID | None, process_id: int | None = None
+) -> None:
     """Have this worker's run closed with this outcome, or with the one that its child had reached before it died.
 
-    The first word stands: why a process was ended is said before it is found dead.
+    `process_id`: only if that child had claimed it; it may have died before, and another child have the run by now. The
+    first word stands: why a process was ended is said before it is found dead.
     """
-    _waiting.setdefault(execution_id, (outcome, worker_id))
+    _waiting.setdefault((execution_id, process_id), (outcome, worker_id))
     wanted.set()
 
 
@@ -33,19 +37,21 @@ def write_down() -> None:
 
     What the database does not take now is tried again by the next call.
     """
-    for execution_id, (outcome, worker_id) in list(_waiting.items()):
-        _close(execution_id, outcome, worker_id)
-        _waiting.pop(execution_id, None)
+    for (execution_id, process_id), (outcome, worker_id) in list(_waiting.items()):
+        of_process = {"process_id": process_id} if process_id else {}
+        _close(execution_id, outcome, worker_id=worker_id, **of_process)
+        _waiting.pop((execution_id, process_id), None)
     for left in kept.left_behind():
         _close_kept(left)
 
 
-def _close(execution_id: uuid.UUID, outcome: Outcome, worker_id: uuid.UUID | None) -> None:
+def _close(execution_id: uuid.UUID, outcome: Outcome, **holder: Any) -> None:
+    """`holder`: what the row must say of who has it."""
     reached = kept.of(execution_id)
     if reached:
         _close_kept(reached)
         return
-    running = JobExecution.objects.filter(status=ExecutionStatus.RUNNING, worker_id=worker_id)
+    running = JobExecution.objects.filter(status=ExecutionStatus.RUNNING, **holder)
     if execution := running.filter(id=execution_id).first():
         if outcome.status == ExecutionStatus.CANCELLED and execution.cancel_requested_at is None:
             # Nobody wanted this one to end: it had come into a process that was ended for the run before.

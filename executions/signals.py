@@ -81,8 +81,8 @@ def on_postrun(sender: Any, task_id: str, **_kwargs: Any) -> None:
     """Whatever happened, this process holds the claim no longer."""
     if isinstance(sender, JobTask):
         claim = claims.release(task_id)
+        children.let_go()  # first: a limit that comes too late ends no process that holds nothing
         interruptions.stop_listening()
-        children.let_go()
         status, reason = (claim.outcome.status, claim.outcome.reason) if claim and claim.outcome else (None, "")
         tracing.end(status, reason)
 

@@ -1,6 +1,7 @@
 """What all pages share: who may come in, what stands around them, and that they can be fetched again in part."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +42,7 @@ SECTIONS = (
 )
 
 
-class Page(AccessMixin, View):
+class Page(AccessMixin, View, ABC):
     """One page. A subclass names its `template` and its `section` of the navigation, and gives its `context`.
 
     Regions of a template that carry `data-live` and an id are fetched again by `live.js`: the page's own address,
@@ -84,8 +85,8 @@ class Page(AccessMixin, View):
         with timezone.override(zone_of(cron.DEFAULT_TIME_ZONE)):  # what names no zone of its own is in the business's
             return render_to_string(self.template, context, request).encode()
 
-    def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def context(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]: ...
 
 
 def frame(request: HttpRequest, section: str, moment: metrics.Moment | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 The dashboard itself writes nothing.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +27,7 @@ from jobs.models import ScheduledJob
 NOTE_MAX_LENGTH = 1000
 
 
-class Door(AccessMixin, View):
+class Door(AccessMixin, View, ABC):
     """For POST. `may_pass` says who; `go` does it and returns where its effect is seen, or the page that says so.
 
     Who comes by GET was sent to the login on the way, or has changed the language of an answer: they find themselves
@@ -59,11 +60,11 @@ class Door(AccessMixin, View):
     def may_pass(self, request: HttpRequest) -> bool:
         return can_operate(request)
 
-    def page(self, **kwargs: Any) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def page(self, **kwargs: Any) -> str: ...
 
-    def go(self, request: HttpRequest, **kwargs: Any) -> str | HttpResponse:
-        raise NotImplementedError
+    @abstractmethod
+    def go(self, request: HttpRequest, **kwargs: Any) -> str | HttpResponse: ...
 
 
 class ExecutionDoor(Door):

@@ -15,7 +15,7 @@ from dashboard.metrics import Moment
 from dashboard.pages.base import Page
 from dashboard.trends import trends
 from dashboard.verdict import verdict
-from executions.models import Alert
+from executions.models import NOT_WELL, Alert
 from jobs import cron
 from jobs.admin.display import zone_of
 
@@ -84,7 +84,7 @@ def _numbers(moment: Moment, work: plant.Plant, ended: history.Ended) -> dict[st
         "running": work.running,
         "queued": work.queued,
         "ended": ended.counts,
-        "not_well": [(status.value, ended.counts[status]) for status in recent.NOT_WELL if ended.counts[status]],
+        "not_well": [(status.value, ended.counts[status]) for status in NOT_WELL if ended.counts[status]],
         "mean": ended.mean,
         "next": coming_next,
         "next_is_held": bool(coming_next and moment.hold and moment.hold.covers(coming_next.scheduled_at)),

@@ -1,6 +1,7 @@
 """The rule on runs of a job that finally failed, one after another."""
 
 from executions.alerts.rule import Rule
+from executions.attempts import LATER
 from executions.enums import AlertRule, Severity
 
 # A run is all of its attempts, whose ids begin with the same 48 bits. Its last one decides, but for one that somebody
@@ -8,19 +9,12 @@ from executions.enums import AlertRule, Severity
 # decides nothing, so what was skipped, missed or cancelled neither counts nor breaks; but a further attempt that
 # could not begin in time leaves its run failed. OFFSET 0 has each run look for
 # its later attempts by their ids; as a join it would read all of the job's history.
-_DECIDED = """
+_DECIDED = f"""
     SELECT run.id, run.status, run.completed_at FROM executions_jobexecution AS run
     WHERE job.has_moved AND run.job_id = job.id
         AND (run.status IN ('Completed', 'Failed') OR run.status = 'Missed' AND run.retry_attempt > 0)
-        AND NOT EXISTS (
-            SELECT FROM executions_jobexecution AS later
-            WHERE later.job_id = run.job_id
-                AND later.id >= (left(run.id::text, 13) || '-0000-0000-000000000000')::uuid
-                AND later.id <= (left(run.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
-                AND later.retry_of = coalesce(run.retry_of, run.id) AND later.retry_attempt > run.retry_attempt
-                AND NOT (later.trigger = 'Manual' AND later.status IN ('Queued', 'Running'))
-            OFFSET 0)
-"""
+        AND NOT EXISTS ({LATER} AND NOT (later.trigger = 'Manual' AND later.status IN ('Queued', 'Running')) OFFSET 0)
+"""  # noqa: S608 - of constants alone
 _FIRST = "'00000000-0000-0000-0000-000000000000'::uuid"
 _NEWEST = "ORDER BY run.id DESC LIMIT greatest(job.most, %(counted)s) + 1"
 

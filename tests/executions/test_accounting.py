@@ -3,7 +3,6 @@
 import json
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from jobs import holds
 from jobs.clock import database_now
 from jobs.enums import JobStatus, MisfirePolicy, OverlapPolicy, Trigger
 from jobs.models import ScheduledJob, ScheduleRevision, WrongStatus
+from scheduler_project.local.process import eventually
 from tests.admin_pages import client_of, text, url
 from tests.database_clock import DatabaseClock, database_time
 from tests.factories import FAILED, SOMEBODY, a_job, a_run, claimed, ended, fell_due, rows_of
@@ -424,10 +424,7 @@ def test_in_the_background_it_is_done_once_at_a_time_and_leaves_no_connection_op
     accounting.check_in_background().join(60)
     assert LedgerCheck.objects.count() == 1
     assert not accounting._under_way.locked()
-    deadline = time.monotonic() + 60
-    while backends() > before:  # a closed connection's process takes a moment to end
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert eventually(lambda: backends() <= before, 60)  # a closed connection's process takes a moment to end
 
 
 @pytest.mark.django_db(transaction=True)

@@ -35,13 +35,17 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
         children._write(run.id.bytes, since, hard_limit_seconds, os.getpid())
         time.sleep(PATIENCE_SECONDS * 10)
 
-    def make(run: JobExecution, *, seconds_ago: float = 0.0, hard_limit_seconds: float = 0.0) -> int:
+    def make(
+        run: JobExecution, *, seconds_ago: float = 0.0, hard_limit_seconds: float = 0.0, has_claimed: bool = True
+    ) -> int:
         about = {"since": time.monotonic() - seconds_ago, "hard_limit_seconds": hard_limit_seconds}
         process = ForkContext().Process(target=hold, args=[run], kwargs=about)
         process.index = len(pool)
         process.start()
         pool.append(process)
         assert eventually(lambda: len(list(children.holders())) == len(pool), PATIENCE_SECONDS)
+        if has_claimed:
+            JobExecution.objects.filter(pk=run.pk).update(process_id=process.pid)
         return int(process.pid)
 
     yield make
@@ -99,6 +103,30 @@ def test_a_run_whose_process_died_is_closed_with_what_killed_it_and_is_nobody_el
     assert minder.look() == set()
     # It is for Celery's loop to collect.
     assert os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOWAIT)
+
+
+def test_a_child_that_died_before_its_claim_takes_no_run_from_the_one_that_has_it(child: Callable[..., int]) -> None:
+    """Two messages of one run, rung twice: both children noted it, and one of them was killed before it asked."""
+    run, minder = held_run(), Minder(WORKER, dead_seconds=0)
+    dead = child(run, has_claimed=False)
+    living = child(run)
+    os.kill(dead, signal.SIGKILL)
+    assert eventually(lambda: [one.process_id for one in children.living()] == [living], PATIENCE_SECONDS)
+    assert minder.look() == {run.id}
+    orphans.write_down()
+    run.refresh_from_db()
+    assert run.status == ExecutionStatus.RUNNING
+    os.kill(living, signal.SIGKILL)
+    assert eventually(closed_by(minder, run), PATIENCE_SECONDS)
+    assert run.reason == Reason.WORKER_LOST
+
+
+def test_a_process_that_has_another_run_by_now_is_not_ended_for_the_one_before(child: Callable[..., int]) -> None:
+    before, now = held_run(name="before"), held_run(name="now")
+    process_id = child(now)
+    overdue = Holder(before.id, process_id, time.monotonic() - 100, 10.0)
+    Minder(WORKER)._end(overdue)
+    assert [one.process_id for one in children.living()] == [process_id]
 
 
 def test_a_run_beyond_its_hard_limit_has_its_process_ended_and_says_the_seconds(child: Callable[..., int]) -> None:

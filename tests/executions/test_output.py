@@ -2,8 +2,6 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 from django.db import connection
@@ -12,9 +10,11 @@ from django.utils import translation
 from executions import ledger
 from executions.models import JobExecution, OutputChunk
 from executions.output import RunOutput, storable
+from scheduler_project.local.process import eventually
 from tests.factories import a_job, ended, started
 
 LIMIT = 2_048
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -25,13 +25,6 @@ def output(settings) -> RunOutput:
     output = RunOutput(JobExecution(id=uuid.uuid4()))
     yield output
     output.close()
-
-
-def soon(is_so: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 10
-    while not is_so() and time.monotonic() < until:
-        time.sleep(0.05)
-    return is_so()
 
 
 def test_a_line_has_its_instant_in_utc_and_its_level(output: RunOutput) -> None:
@@ -97,11 +90,11 @@ def test_a_running_jobs_output_and_progress_can_be_read_by_others_and_end_in_its
     output = RunOutput(run)
     output.add("nul \x00 half \ud800 first")
     output.progress(150, "p\x00" + "m" * 300)
-    assert soon(lambda: "first" in ledger.output_so_far(run.id))
-    assert soon(lambda: JobExecution.objects.get(pk=run.pk).progress == 100)
+    assert eventually(lambda: "first" in ledger.output_so_far(run.id), PATIENCE_SECONDS)
+    assert eventually(lambda: JobExecution.objects.get(pk=run.pk).progress == 100, PATIENCE_SECONDS)
     assert len(JobExecution.objects.get(pk=run.pk).progress_message) == 200
     output.add("second")
-    assert soon(lambda: "second" in ledger.output_so_far(run.id))
+    assert eventually(lambda: "second" in ledger.output_so_far(run.id), PATIENCE_SECONDS)
     text = output.close()
     assert ended(run, output=text).output.count("first") == 1
     assert not OutputChunk.objects.filter(execution_id=run.id).exists()
@@ -124,7 +117,7 @@ def test_the_thread_that_writes_keeps_no_connection_when_nobody_runs() -> None:
     run = started(a_job())
     output = RunOutput(run)
     output.add("said")
-    assert soon(lambda: bool(ledger.output_so_far(run.id)))
+    assert eventually(lambda: bool(ledger.output_so_far(run.id)), PATIENCE_SECONDS)
     ended(run, output=output.close())
 
     def sessions() -> int:
@@ -132,4 +125,4 @@ def test_the_thread_that_writes_keeps_no_connection_when_nobody_runs() -> None:
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
             return cursor.fetchone()[0]
 
-    assert soon(lambda: sessions() == 1)
+    assert eventually(lambda: sessions() == 1, PATIENCE_SECONDS)
