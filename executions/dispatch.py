@@ -24,9 +24,10 @@ from executions.planning import Activity, Planned, admit, plan
 from jobs import cron, holds, log_context, registry, sessions
 from jobs.clock import database_now
 from jobs.deeds import Deed
+from jobs.definition_checks import check_parameters
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, Reason, Trigger
 from jobs.failpoints import failpoint
-from jobs.models import ScheduledJob, check_parameters
+from jobs.models import ScheduledJob
 from jobs.signals import job_changed, job_changing
 
 logger = logging.getLogger(__name__)

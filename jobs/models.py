@@ -3,19 +3,19 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, validate_email
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-from jobs import cron, periodic, registry, sessions
+from jobs import cron, definition_checks, periodic, sessions
 from jobs.as_code.applied import AppliedRevision  # noqa: F401 - Django looks for an app's models here
 from jobs.clock import database_now
 from jobs.enums import ExecutionStatus, JobStatus, MisfirePolicy, OverlapPolicy, RetryBackoff
@@ -25,8 +25,6 @@ from jobs.signals import job_changed, job_changing, revised
 
 # Who owns the predefined jobs.
 SYSTEM_USER_ID = uuid.UUID("5c4ed01e-0000-4000-8000-000000000001")
-PARAMETERS_MAX_BYTES = 16 * 1024
-PARAMETERS_MAX_DEPTH = 8
 # Many workers may finish runs of one job at once: each process counts in one of these rows, readers add them up.
 FIGURE_STRIPES = 16
 _TICK = timedelta(microseconds=1)
@@ -380,67 +378,14 @@ class ScheduledJob(models.Model):
         super().clean_fields(exclude={*(exclude or ()), "parameters", "notification_emails"})
 
     def clean(self) -> None:
-        self._check((*self._checks_of_itself(), ("name", self._check_unique)))
+        definition_checks.ask((*self._checks_of_itself(), ("name", self._check_unique)))
 
     def clean_by_itself(self) -> None:
         """What `clean` says, but for what depends on other jobs: no query."""
-        self._check(self._checks_of_itself())
+        definition_checks.ask(self._checks_of_itself())
 
-    def _checks_of_itself(self) -> tuple[tuple[str, Callable[[], None]], ...]:
-        return (
-            ("cron_expression", self._check_schedule),
-            ("job_type", self._check_type_and_parameters),
-            ("notification_emails", self._check_emails),
-            ("paused_until", self._check_pause),
-        )
-
-    def _check(self, checks: Iterable[tuple[str, Callable[[], None]]]) -> None:
-        faults: dict[str, Any] = {}
-        for field, check in checks:
-            try:
-                check()
-            except ValidationError as fault:
-                faults.update(fault.error_dict if hasattr(fault, "error_dict") else {field: fault})
-        if faults:
-            raise ValidationError(faults)
-
-    def _check_schedule(self) -> None:
-        self.time_zone = self.time_zone or cron.DEFAULT_TIME_ZONE
-        if not self.cron_expression:
-            return  # the field itself says that it is missing
-        try:
-            cron.parse(self.cron_expression, self.time_zone)
-        except cron.CronError as fault:
-            if fault.field == "timeZone":
-                raise ValidationError({"time_zone": ValidationError(str(fault), code="invalid_zone")}) from None
-            raise ValidationError({"cron_expression": ValidationError(str(fault), code="JOB_001")}) from None
-
-    def _check_type_and_parameters(self) -> None:
-        if not self.job_type:
-            return
-        try:
-            job_type = registry.get(self.job_type)
-        except registry.UnknownJobType:
-            known = ", ".join(registry.names())
-            text = _("“%(name)s” is not a registered job type. Registered are: %(known)s.")
-            raise ValidationError(
-                {"job_type": ValidationError(text, code="JOB_002", params={"name": self.job_type, "known": known})}
-            ) from None
-        try:
-            check_parameters(job_type, self.parameters)
-        except ValidationError as fault:
-            raise ValidationError({"parameters": fault.messages}) from None
-
-    def _check_emails(self) -> None:
-        addresses = self.notification_emails
-        if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
-            raise ValidationError(_("Give a list of e-mail addresses."))
-        for address in addresses:
-            try:
-                validate_email(address)
-            except ValidationError:
-                text = _("“%(address)s” is not an e-mail address.")
-                raise ValidationError(text, params={"address": address[:100]}) from None
+    def _checks_of_itself(self) -> tuple[definition_checks.Check, ...]:
+        return (*definition_checks.of(self), ("paused_until", self._check_pause))
 
     def _check_pause(self) -> None:
         if self.status != JobStatus.PAUSED:
@@ -526,41 +471,6 @@ class ScheduledJob(models.Model):
 def key_of(name: str) -> str:
     """The key that a job of this name has when it is given none and no other job has it."""
     return re.sub(r"[-_]{2,}", "-", slugify(name))[:190].strip("-_") or "job"
-
-
-def check_parameters(job_type: Any, parameters: Any) -> None:
-    """Raise ValidationError unless `parameters` (a JSON object or None) suit the type, in shape, size and depth."""
-    if parameters is not None and not isinstance(parameters, dict):
-        raise ValidationError(_("Parameters must be a JSON object."))
-    if _depth(parameters) > PARAMETERS_MAX_DEPTH:
-        raise ValidationError(_("Parameters are nested deeper than %(max)d levels.") % {"max": PARAMETERS_MAX_DEPTH})
-    try:
-        text = json.dumps(parameters, ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise ValidationError(_("Parameters hold characters that are no valid text.")) from None
-    except ValueError:
-        raise ValidationError(_("Parameters hold a number that is no JSON: NaN or infinite.")) from None
-    if "\\u0000" in text.replace("\\\\", ""):
-        raise ValidationError(_("Parameters hold a NUL character, which cannot be stored."))
-    if size > PARAMETERS_MAX_BYTES:
-        raise ValidationError(_("Parameters are larger than %(max)d bytes.") % {"max": PARAMETERS_MAX_BYTES})
-    registry.parse_parameters(job_type, parameters)
-
-
-def _depth(value: Any) -> int:
-    """Levels of nesting, counted without recursion: hostile input may be thousands deep."""
-    depth, level = 0, [value]
-    while level := [
-        child
-        for node in level
-        if isinstance(node, dict | list)
-        for child in (node.values() if isinstance(node, dict) else node)
-    ]:
-        depth += 1
-        if depth > PARAMETERS_MAX_DEPTH:
-            break
-    return depth
 
 
 def _isoformat(value: Any) -> str:
